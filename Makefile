@@ -1,0 +1,115 @@
+# The picture of the data flow: prepare -> vectorize -> crossval -> find_issues -> cleanlearn
+# -> evaluate. What is out of date is decided by content (config, code, hashes), never by dates:
+# `pipeline.status` says which stages must run, and only those are forced.
+
+CONFIG  ?= configs/imdb.yaml
+SET     ?=
+RESULTS ?= results
+PYTHON  ?= python3
+
+VENV    := .venv
+PY      := $(VENV)/bin/python
+STAGES  := prepare vectorize crossval find_issues cleanlearn evaluate
+RUN     := $(basename $(notdir $(CONFIG)))
+R       := $(RESULTS)/$(RUN)
+ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
+
+.PHONY: help all demo $(STAGES) test check clean gpu FORCE
+.DEFAULT_GOAL := help
+
+help: ## print this list
+	@echo "make demo                     the whole pipeline on a generated corpus, offline, about a minute"
+	@echo "make all                      the IMDb experiment (CONFIG=configs/imdb.yaml)"
+	@echo "make all CONFIG=configs/x.yaml  another dataset or experiment"
+	@echo "make all SET=\"model.epochs=3\"  any key overridden"
+	@echo "make STAGE                    up to one of: $(STAGES)"
+	@echo "make test                     the tests"
+	@echo "make check                    style and types"
+	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
+	@echo "make clean                    delete $(R) (CONFIG says which)"
+
+all: $(VENV)/ready
+	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
+
+demo: $(VENV)/ready
+	@$(MAKE) --no-print-directory CONFIG=configs/sample.yaml up-to-date WANTED=evaluate
+
+$(STAGES): $(VENV)/ready
+	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=$@
+
+clean:
+	rm -rf $(R)
+
+# --- the stages: entered by the rules above, once the environment is there ------------------
+
+ifdef WANTED
+STALE := $(if $(wildcard $(PY)),$(shell $(PY) -m pipeline.status $(ARGS)),$(STAGES))
+ifneq ($(.SHELLSTATUS),0)
+$(error the config was refused, see above)
+endif
+$(foreach stage,$(STALE),$(R)/$(stage)/stage.json): FORCE
+
+.PHONY: up-to-date
+up-to-date: $(R)/$(WANTED)/stage.json
+	@$(if $(STALE),:,echo "$(RUN): everything is up to date; the results are in $(R)/")
+
+$(R)/prepare/stage.json:
+	$(PY) -m pipeline.prepare $(ARGS)
+
+$(R)/vectorize/stage.json: | $(R)/prepare/stage.json
+	$(PY) -m pipeline.vectorize $(ARGS)
+
+$(R)/crossval/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json
+	$(PY) -m pipeline.crossval $(ARGS)
+
+$(R)/find_issues/stage.json: | $(R)/prepare/stage.json $(R)/crossval/stage.json
+	$(PY) -m pipeline.find_issues $(ARGS)
+
+$(R)/cleanlearn/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \
+		$(R)/crossval/stage.json $(R)/find_issues/stage.json
+	$(PY) -m pipeline.cleanlearn $(ARGS)
+
+$(R)/evaluate/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \
+		$(R)/crossval/stage.json $(R)/find_issues/stage.json $(R)/cleanlearn/stage.json
+	$(PY) -m pipeline.evaluate $(ARGS)
+endif
+
+# --- the environment: uv when it is there, pip otherwise; hashes are checked by both --------
+
+UV := $(shell command -v uv 2>/dev/null)
+ifdef UV
+CREATE  := $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+INSTALL := $(UV) pip install --quiet --python $(PY) --require-hashes -r
+else
+CREATE  := $(PYTHON) -m venv $(VENV)
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r
+endif
+
+$(VENV)/ready: requirements.txt
+	$(CREATE)
+	$(INSTALL) requirements.txt
+	@touch $@
+
+$(VENV)/ready-dev: requirements-dev.txt $(VENV)/ready
+	$(INSTALL) requirements-dev.txt
+	@touch $@
+
+gpu: $(VENV)/ready requirements-gpu.txt
+	$(INSTALL) requirements-gpu.txt
+
+test: $(VENV)/ready-dev
+	$(PY) -m pytest
+
+check: $(VENV)/ready-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+requirements: ## the hashed requirements again, from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --extra gpu -c requirements.txt pyproject.toml -o requirements-gpu.txt
+.PHONY: requirements

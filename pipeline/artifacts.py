@@ -1,0 +1,285 @@
+"""Every file under results/<run>/: its name, its load and save, atomic writes and hashes.
+
+The formats are a contract and are described in results/README.md.
+"""
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import ArtifactError, ResourceError
+
+RECORD = "stage.json"
+TEMPORARY = ".tmp-"
+SCOPES = ("all", "train", "test")
+EXAMPLES_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("id", pa.string()),
+        ("split", pa.string()),
+        ("label", pa.int32()),
+        ("text", pa.string()),
+    ]
+)
+ISSUE_COLUMNS = (
+    "rank",
+    "row",
+    "id",
+    "split",
+    "given_label",
+    "suggested_label",
+    "self_confidence",
+    "normalized_margin",
+    "text",
+)
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The results folder of one run."""
+
+    folder: Path
+
+    def stage(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def examples(self) -> Path:
+        return self.folder / "prepare" / "examples.parquet"
+
+    @property
+    def dataset(self) -> Path:
+        return self.folder / "prepare" / "dataset.json"
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "prepare" / "truth.parquet"
+
+    def tokens(self, scope: str) -> Path:
+        return self.folder / "vectorize" / f"{scope}.npy"
+
+    def vocabulary(self, scope: str) -> Path:
+        return self.folder / "vectorize" / f"vocabulary_{scope}.json"
+
+    def fold(self, scope: str, fold: int) -> Path:
+        return self.folder / "crossval" / scope / f"fold_{fold:02d}.npz"
+
+    def pred_probs(self, scope: str) -> Path:
+        return self.folder / "crossval" / f"pred_probs_{scope}.npy"
+
+    @property
+    def crossval_metrics(self) -> Path:
+        return self.folder / "crossval" / "metrics.json"
+
+    def issues(self, scope: str) -> Path:
+        return self.folder / "find_issues" / f"issues_{scope}.csv"
+
+    @property
+    def health(self) -> Path:
+        return self.folder / "find_issues" / "health.json"
+
+    def keras_model(self, name: str) -> Path:
+        return self.folder / "cleanlearn" / f"{name}.keras"
+
+    @property
+    def test_pred_probs(self) -> Path:
+        return self.folder / "cleanlearn" / "test_pred_probs.npz"
+
+    @property
+    def cleanlearn_metrics(self) -> Path:
+        return self.folder / "cleanlearn" / "metrics.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "evaluate" / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "evaluate" / "report.html"
+
+
+# --- writing and reading -------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that becomes `path` only when all of it is on disk.
+
+    Raises:
+        ResourceError: no space left, or the folder cannot be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f"{TEMPORARY}{path.name}-", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        _remove(temporary)
+        raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Remove what a killed run left half-written under `folder`."""
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """Return "sha256:<hex>" of the bytes of `path`."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: is missing; run `make {path.parent.name}`") from None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pa.ArrowException):
+        raise ArtifactError(
+            f"{path}: cannot be read, it is damaged; delete it and run the same command again"
+        ) from None
+
+
+def save_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def load_json(path: Path) -> Any:
+    with _reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    with atomic_write(path) as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def load_array(path: Path, *, mapped: bool = False) -> np.ndarray:
+    """Return the array in `path`; `mapped` leaves it on disk until it is read."""
+    with _reading(path):
+        array: np.ndarray = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        return array
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write a zip of .npy members with fixed time stamps: same arrays, same bytes."""
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
+
+
+def load_arrays(path: Path) -> Arrays:
+    with _reading(path), np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def save_table(path: Path, table: pa.Table) -> None:
+    with atomic_write(path) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def load_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+    with _reading(path):
+        return pq.read_table(path, columns=columns)
+
+
+def save_issues(path: Path, rows: Iterator[tuple[Any, ...]]) -> None:
+    """Write issues as CSV with every field quoted; a text comes back exactly as it was."""
+    with atomic_write(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(ISSUE_COLUMNS)
+        writer.writerows(rows)
+        text.flush()
+        text.detach()
+
+
+def load_issues(path: Path, limit: int | None = None) -> list[dict[str, str]]:
+    """Return the issues in `path` in rank order, all values as text."""
+    csv.field_size_limit(2**31 - 1)
+    with _reading(path), path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        if tuple(next(reader, ())) != ISSUE_COLUMNS:
+            raise ArtifactError(f"{path}: has other columns than {', '.join(ISSUE_COLUMNS)}")
+        rows = []
+        for values in reader:
+            if limit is not None and len(rows) == limit:
+                break
+            rows.append(dict(zip(ISSUE_COLUMNS, values, strict=True)))
+        return rows
+
+
+# --- what the stages share -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of all examples, in row order.
+
+    given: (n,) class indices. is_train: (n,) whether the example is in the training split.
+    """
+
+    given: np.ndarray
+    is_train: np.ndarray
+
+    def rows(self, scope: str) -> np.ndarray:
+        """Return the row numbers of `scope`: all, train or test."""
+        if scope == "all":
+            return np.arange(len(self.given))
+        return np.flatnonzero(self.is_train == (scope == "train"))
+
+
+def load_labels(run: Run) -> Labels:
+    table = load_table(run.examples, ["split", "label"])
+    split = table.column("split").to_numpy(zero_copy_only=False)
+    return Labels(table.column("label").to_numpy(), split == "train")
+
+
+def load_class_names(run: Run) -> list[str]:
+    names: list[str] = load_json(run.dataset)["class_names"]
+    return names

@@ -1,0 +1,148 @@
+"""Stage 5: the same network trained again without the label issues, next to the baseline."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import artifacts
+from pipeline.artifacts import Run
+from pipeline.compute.device import load_tensorflow
+from pipeline.config import Config
+from pipeline.errors import ArtifactError, DataError
+from pipeline.stage import Context, stage_main
+
+CLEANLEARN_PATH = 9  # place of this fit in the tree of seeds; scopes are 0, 1 and 2
+
+
+def check_pruning(
+    labels: np.ndarray, pruned: np.ndarray, class_names: list[str], *, max_fraction: float
+) -> None:
+    """Stop before training when leaving `pruned` out would leave too little.
+
+    Args:
+        labels: (n,) given class indices. pruned: positions that would be left out.
+
+    Raises:
+        DataError: a class would be empty, or more than max_fraction of all would go.
+    """
+    left = np.bincount(np.delete(labels, pruned), minlength=len(class_names))
+    if (left == 0).any():
+        name = class_names[int(left.argmin())]
+        raise DataError(
+            f"class {name!r} would have 0 training examples left after pruning; look at "
+            "issues_train.csv, or choose another find_issues.filter_by"
+        )
+    if len(pruned) > max_fraction * len(labels):
+        raise DataError(
+            f"{len(pruned) / len(labels):.0%} of the training labels are flagged, more than "
+            f"cleanlearn.max_pruned_fraction ({max_fraction:.0%}); the labels or the model are "
+            "not good enough to prune by"
+        )
+
+
+def fit_cleanlearning(
+    tokens: np.ndarray,
+    labels: np.ndarray,
+    pred_probs: np.ndarray,
+    config: Config,
+    *,
+    vocabulary_size: int,
+    on_epoch: Callable[[int, float], None],
+) -> tuple[Any, np.ndarray]:
+    """Return the Keras network CleanLearning trained, and the positions it left out.
+
+    CleanLearning (cleanlab) finds the issues in `pred_probs`, drops them and weights the rest
+    by the estimated noise of their class.
+    """
+    from cleanlab.classification import CleanLearning
+
+    from pipeline.compute.training_task import epoch_callback
+    from pipeline.models.classifier import derive_seed, make_classifier
+
+    classifier = make_classifier(
+        config.model,
+        vocabulary_size=vocabulary_size,
+        seed=derive_seed(config.seed, CLEANLEARN_PATH),
+        callbacks=[epoch_callback(on_epoch)],
+    )
+    options = config.find_issues.model_dump(exclude={"return_indices_ranked_by"})
+    cleaner = CleanLearning(
+        classifier, seed=config.seed, find_label_issues_kwargs=options | {"n_jobs": 1}
+    )
+    with warnings.catch_warnings():
+        # "When X and pred_probs are both provided": that is what is meant here.
+        warnings.simplefilter("ignore", UserWarning)
+        cleaner.fit(tokens, labels, pred_probs=pred_probs.astype(np.float64))
+    pruned = np.flatnonzero(cleaner.get_label_issues()["is_label_issue"].to_numpy())
+    return cleaner.clf.model_, pruned
+
+
+def cleanlearn(context: Context) -> None:
+    """Train without the label issues, predict test, and write both deployable models."""
+    run, config = context.run, context.config
+    labels, class_names = artifacts.load_labels(run), artifacts.load_class_names(run)
+    rows = labels.rows("train")
+    given, listed = labels.given[rows], issue_positions(run, rows)
+    check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
+    load_tensorflow(config.compute.device)
+    vocabulary = artifacts.load_json(run.vocabulary("train"))
+    epochs = config.model.epochs
+    network, pruned = fit_cleanlearning(
+        artifacts.load_array(run.tokens("train")),
+        given,
+        artifacts.load_array(run.pred_probs("train")),
+        config,
+        vocabulary_size=len(vocabulary),
+        on_epoch=lambda e, loss: context.progress.update(e, epochs, f"epoch {e}, loss {loss:.3f}"),
+    )
+    if not np.array_equal(pruned, listed):
+        raise ArtifactError(
+            f"{run.issues('train')}: lists other rows than CleanLearning left out; "
+            "run `make find_issues` again"
+        )
+    save_results(run, network, vocabulary, config)
+    context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
+
+
+def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
+    """Return the positions within `rows` of the issues listed for the training split."""
+    listed = [int(issue["row"]) for issue in artifacts.load_issues(run.issues("train"))]
+    return np.sort(np.searchsorted(rows, np.array(listed, np.int64)))
+
+
+def save_results(run: Run, network: Any, vocabulary: list[str], config: Config) -> None:
+    """Write the test probabilities of both models, and both as raw text -> probabilities."""
+    from pipeline.models.deployable import deployable_model
+
+    baseline = artifacts.load_arrays(run.fold("test", 0))
+    weights = {
+        "baseline": [baseline[f"weight_{i}"] for i in range(len(network.weights))],
+        "cleaned": network.get_weights(),
+    }
+    cleaned_probs = network.predict(artifacts.load_array(run.tokens("test")))
+    artifacts.save_arrays(
+        run.test_pred_probs,
+        {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs},
+    )
+    for name, values in weights.items():
+        network.set_weights(values)
+        length = config.vectorize.sequence_length
+        model = deployable_model(network, vocabulary, sequence_length=length)
+        save_model(run.keras_model(name), model)
+
+
+def save_model(path: Path, model: Any) -> None:
+    with artifacts.atomic_write(path) as file:
+        temporary = Path(file.name).with_suffix(".keras")
+        try:
+            model.save(temporary)
+            file.write(temporary.read_bytes())
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    stage_main("cleanlearn", cleanlearn)

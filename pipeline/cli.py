@@ -1,0 +1,87 @@
+"""How every command ends: one line for a user's mistake, a log file for ours, an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from pipeline.errors import PipelineError, ResourceError
+
+ERROR_LOG = Path("pipeline-error.log")
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="YAML file of the experiment.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one key; may be repeated."),
+]
+ResultsOption = Annotated[Path, typer.Option("--results", help="Folder that holds the runs.")]
+RESULTS = Path("results")
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def run_command(function: Callable[..., None]) -> None:
+    """Parse sys.argv for `function`, run it and exit with the code that tells what happened.
+
+    0 ok, 1 our bug, 2 usage or config, 3 data, 4 artifact, 5 locked, 6 network,
+    7 resources, 130 interrupted, 141 broken pipe, 143 terminated.
+    """
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(function)
+    code = _exit_code(app)
+    # Pools and TensorFlow have threads that must not hold up an exit that is already decided.
+    if code in (130, 143):
+        _flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _exit_code(app: Callable[..., Any]) -> int:
+    try:
+        result = app(standalone_mode=False)
+        sys.stdout.flush()
+        return int(result or 0)
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
+    except PipelineError as error:
+        return _say(str(error), error.exit_code)
+    except MemoryError:
+        hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
+        return _say(f"out of memory; {hint}", ResourceError.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted; what is finished is kept, the same command goes on", 130)
+    except Terminated:
+        return _say("terminated; what is finished is kept, the same command goes on", 143)
+    except Exception as error:  # the one place where a bug becomes a line and a log
+        ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
+        return _say(f"bug: {type(error).__name__}: {error} (traceback in {ERROR_LOG})", 1)
+
+
+def _raise_terminated(signum: int, frame: object) -> None:
+    raise Terminated
+
+
+def _say(message: str, code: int) -> int:
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    return code
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            pass

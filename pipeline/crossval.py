@@ -1,0 +1,184 @@
+"""Stage 3: an out-of-sample probability for every example, in three scopes.
+
+all: cross-validation over train + test. train: cross-validation inside train. test: one model,
+the baseline, fit on train and applied to test. Each fit is a file and the unit of resuming.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pipeline import artifacts
+from pipeline.artifacts import SCOPES, Arrays, Labels, Run
+from pipeline.compute.local import run_tasks
+from pipeline.compute.training_task import Task, train
+from pipeline.config import Config
+from pipeline.errors import ArtifactError, DataError
+from pipeline.stage import Context, stage_main
+
+SUM_TOLERANCE = 1e-3
+
+
+def plan_folds(labels: np.ndarray, *, folds: int, shuffle: bool, seed: int) -> list[np.ndarray]:
+    """Return the held-out positions of each stratified fold, as cross_val_predict makes them."""
+    from sklearn.model_selection import StratifiedKFold
+
+    splitter = StratifiedKFold(folds, shuffle=shuffle, random_state=seed if shuffle else None)
+    return [held_out for _, held_out in splitter.split(labels, labels)]
+
+
+def check_folds(labels: Labels, class_names: list[str], config: Config) -> None:
+    """Stop before training when a class is too small for the folds.
+
+    Raises:
+        DataError: naming the class, its size and the key to change.
+    """
+    for scope in ("all", "train"):
+        folds = getattr(config.crossval, scope).folds
+        sizes = np.bincount(labels.given[labels.rows(scope)], minlength=len(class_names))
+        smallest = int(sizes.argmin())
+        if sizes[smallest] < folds:
+            raise DataError(
+                f"class {class_names[smallest]!r} has {sizes[smallest]} examples in scope {scope} "
+                f"and crossval.{scope}.folds is {folds}; use at most {max(sizes[smallest], 2)} "
+                "folds, or drop the class"
+            )
+
+
+def check_pred_probs(
+    pred_probs: np.ndarray, labels: np.ndarray, *, num_classes: int, name: str
+) -> None:
+    """Stop on probabilities cleanlab would accept without a word and get wrong.
+
+    Args:
+        pred_probs: (n, num_classes). labels: (n,) given class indices.
+
+    Raises:
+        ArtifactError: wrong shape, NaN, negative, a row that does not sum to one, or columns
+            that are clearly not in the order of the classes.
+    """
+    if pred_probs.shape != (len(labels), num_classes):
+        raise ArtifactError(
+            f"{name}: has shape {pred_probs.shape}, not {(len(labels), num_classes)}"
+        )
+    if pred_probs.dtype.kind != "f":
+        raise ArtifactError(f"{name}: holds {pred_probs.dtype}, not floating-point numbers")
+    good = np.isfinite(pred_probs).all(axis=1) & (pred_probs >= 0).all(axis=1)
+    good &= np.abs(pred_probs.sum(axis=1, dtype=np.float64) - 1) <= SUM_TOLERANCE
+    if not good.all():
+        position = int(np.argmin(good))
+        raise ArtifactError(
+            f"{name}: row {position} is no probability distribution ({pred_probs[position]}); "
+            "delete the folder crossval and run `make crossval`"
+        )
+    accuracy = float((pred_probs.argmax(axis=1) == labels).mean())
+    if num_classes == 2 and len(labels) >= 100 and accuracy < 0.2:
+        raise ArtifactError(
+            f"{name}: agrees with only {accuracy:.0%} of the labels, far below chance; its "
+            "columns are in another order than the classes"
+        )
+
+
+def calibration_error(pred_probs: np.ndarray, labels: np.ndarray, *, bins: int) -> float:
+    """Return the expected calibration error of the predicted class (Guo et al. 2017, eq. 3).
+
+    The mean over equal-width confidence bins of |accuracy - confidence|, weighted by size.
+    """
+    confidence = pred_probs.max(axis=1).astype(np.float64)
+    correct = pred_probs.argmax(axis=1) == labels
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    gap = np.bincount(index, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(labels))
+
+
+def scores(pred_probs: np.ndarray, labels: np.ndarray, *, bins: int = 15) -> dict[str, float]:
+    """Return log loss (nats), accuracy and expected calibration error."""
+    chosen = pred_probs[np.arange(len(labels)), labels].astype(np.float64)
+    log_loss = -np.log(np.clip(chosen, np.finfo(np.float32).eps, 1)).mean()
+    return {
+        "log_loss": float(log_loss),
+        "accuracy": float((pred_probs.argmax(axis=1) == labels).mean()),
+        "ece": calibration_error(pred_probs, labels, bins=bins),
+    }
+
+
+def plan_tasks(config: Config, run: Run, labels: Labels) -> Iterator[Task]:
+    """Yield every training of this stage, the longest first."""
+    for scope in ("all", "test", "train"):
+        rows = labels.rows("train" if scope == "test" else scope)
+        given = labels.given[rows]
+        if scope == "test":
+            held_out = [np.empty(0, int)]
+        else:
+            options = getattr(config.crossval, scope).model_dump()
+            held_out = plan_folds(given, **options, seed=config.seed)
+        for fold, positions in enumerate(held_out):
+            yield Task(
+                scope=scope,
+                fold=fold,
+                tokens=run.tokens("train" if scope == "test" else scope),
+                predict=run.tokens("test") if scope == "test" else None,
+                vocabulary=run.vocabulary("all" if scope == "all" else "train"),
+                labels=given,
+                held_out=positions,
+                model=config.model,
+                seed=config.seed,
+                path=(SCOPES.index(scope), fold),
+            )
+
+
+def crossval(context: Context) -> None:
+    """Train every fold and write out-of-sample probabilities for all, train and test."""
+    config, run = context.config, context.run
+    labels = artifacts.load_labels(run)
+    check_folds(labels, artifacts.load_class_names(run), config)
+    tasks = list(plan_tasks(config, run, labels))
+    keys = {task: fold_key(context.key, task) for task in tasks}
+    missing = [task for task in tasks if not is_finished(run, task, keys[task])]
+    if len(missing) < len(tasks):
+        context.progress.say(f"{len(tasks) - len(missing)} of {len(tasks)} folds kept")
+    for task, result in run_tasks(train, missing, config.compute, context.progress):
+        stamped = result | {"key": np.array(keys[task])}
+        artifacts.save_arrays(run.fold(task.scope, task.fold), stamped)
+    metrics = {scope: pool_folds(context, labels, scope) for scope in SCOPES}
+    artifacts.save_json(run.crossval_metrics, metrics)
+    pooled = metrics["all"]["pooled"]
+    context.progress.say(f"log loss {pooled['log_loss']:.4f}, accuracy {pooled['accuracy']:.4f}")
+
+
+def fold_key(stage_key: str, task: Task) -> str:
+    return hashlib.sha256(f"{stage_key} {task.scope} {task.fold}".encode()).hexdigest()
+
+
+def is_finished(run: Run, task: Task, key: str) -> bool:
+    """Return whether an interrupted run left this fold, made from the same things."""
+    try:
+        return str(artifacts.load_arrays(run.fold(task.scope, task.fold))["key"]) == key
+    except (ArtifactError, KeyError):
+        return False
+
+
+def pool_folds(context: Context, labels: Labels, scope: str) -> dict[str, Any]:
+    """Join the folds of a scope into pred_probs_<scope>.npy; return its metrics."""
+    run, config = context.run, context.config
+    rows = labels.rows(scope)
+    given = labels.given[rows]
+    count = 1 if scope == "test" else getattr(config.crossval, scope).folds
+    pred_probs = np.full((len(rows), len(artifacts.load_class_names(run))), np.nan, np.float32)
+    folds = []
+    for fold in range(count):
+        arrays: Arrays = artifacts.load_arrays(run.fold(scope, fold))
+        held_out = arrays["held_out"]
+        pred_probs[held_out] = arrays["pred_probs"]
+        curves = {"loss": arrays["loss"].tolist(), "accuracy": arrays["train_accuracy"].tolist()}
+        folds.append(scores(arrays["pred_probs"], given[held_out]) | {"training": curves})
+    name = str(run.pred_probs(scope))
+    check_pred_probs(pred_probs, given, num_classes=pred_probs.shape[1], name=name)
+    artifacts.save_array(run.pred_probs(scope), pred_probs)
+    return {"pooled": scores(pred_probs, given), "folds": folds}
+
+
+if __name__ == "__main__":
+    stage_main("crossval", crossval)

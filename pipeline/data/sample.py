@@ -1,0 +1,403 @@
+"""Generated movie reviews with planted label errors: a corpus whose truth is known.
+
+Sentences come from phrase banks, one (negative, positive) pair of banks for each thing a review
+talks about. In a phrase, ``[this|that]`` is a free choice, ``{lead}`` a fact of the film under
+review and ``a(n)`` the article the next word asks for.
+"""
+
+import re
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+CLASS_NAMES = ["neg", "pos"]
+MIXED_SHARE = 0.15
+LINE_BREAK_SHARE = 0.2
+EMOJI_SHARE = 0.3  # of the one-sided conversational reviews
+MIN_WORDS, MAX_WORDS = 40, 180
+MIN_SPLIT_SIZE = 20
+
+T = TypeVar("T")
+Phrases = tuple[str, ...]
+Bank = tuple[Phrases, Phrases]  # indexed by class: negative phrases, positive phrases
+
+
+class SampleCorpus(NamedTuple):
+    """Reviews with the labels they were given, the labels they should have, and their splits."""
+
+    texts: list[str]
+    given_labels: npt.NDArray[np.int64]
+    true_labels: npt.NDArray[np.int64]
+    splits: list[str]
+
+
+# One phrase per line, several names: the formatter would make a column of each bank.
+# fmt: off
+# Facts of a film.
+TITLE_FORMS = ("The {adjective} {noun}", "{adjective} {noun}", "The {noun} of {town}",
+               "{first}'s {noun}", "A {noun} for {first}", "Goodbye, {town}")
+TITLE_ADJECTIVES = ("Last", "Silent", "Crooked", "Paper", "Burning", "Second", "Hollow", "Northern",
+                    "Velvet", "Distant")
+TITLE_NOUNS = ("Orchard", "Harbour", "Witness", "Garden", "Machine", "Winter", "Promise", "Station",
+               "Letter", "Mirror", "River", "Carnival")
+TOWNS = ("Lisbon", "Marseille", "Glasgow", "Kraków", "Baltimore", "Osaka", "Córdoba", "Galway",
+         "Trieste", "Winnipeg")
+FIRST_NAMES = ("Anna", "Marcus", "Zoë", "Renée", "Tomasz", "Ingrid", "Desmond", "Léa", "Hiro",
+               "Carmen", "Oskar", "Priya", "José", "Maud")
+LAST_NAMES = ("Okafor", "Lindqvist", "Delacroix", "Núñez", "Hartley", "Brontë", "Castellano",
+              "Whitlock", "Sørensen", "Tanaka", "Moreau", "Abernathy", "Kowalski", "Quinn")
+GENRES = ("thriller", "heist film", "romantic comedy", "western", "ghost story", "adventure film",
+          "espionage drama", "courtroom drama", "animated fable", "indie drama", "office romance",
+          "historical epic", "monster movie", "road movie")
+ROLES = ("retired detective", "undertaker", "opera singer", "lighthouse keeper", "honest lawyer",
+         "out-of-work clown", "heir to a hotel", "night nurse", "one-armed pianist", "astronaut",
+         "university lecturer", "disgraced chef", "ice-cream seller", "insurance salesman")
+GOALS = ("find a missing sister", "save the family farm", "bury an old friend", "rob a small bank",
+         "win back a daughter", "reopen a ruined café", "solve a forty-year-old murder",
+         "put on a play in a prison", "keep an old promise", "sell a haunted house")
+LENGTHS = ("86", "88", "94", "95", "100", "107", "112", "118", "125", "131", "140", "156")
+COMPANIONS = ("sister", "flatmate", "dad", "wife", "husband", "neighbour", "eldest", "aunt")
+
+# Openings and verdicts, by tone.
+TONES = ("enthusiastic", "dry", "sarcastic", "conversational")
+OPENINGS: dict[str, Bank] = {
+    "enthusiastic": (
+        ("I am [angry|furious] that I paid [good money|full price] for {title}!",
+         "Avoid, avoid, avoid! {title} is the worst {genre} I have [sat through|seen] in years.",
+         "I wanted to love {title} so much, and it let me down [on every front|at every turn]!"),
+        ("What a [film|picture|treat]! {title} is the best {genre} I have [seen|watched] in years.",
+         "I am still [buzzing|smiling] a day after seeing {title}!",
+         "Drop everything and see {title}! I [adored|loved] it from start to finish.")),
+    "dry": (
+        ("{title} is a(n) {genre} that [fails|falls short] on [most counts|its own terms].",
+         "One can see what {title} was aiming for, and by how much it misses.",
+         "{title} has been [oversold|overpraised]; it is [minor|thin] work from {director}."),
+        ("{title} is a(n) {genre} of [uncommon|quiet] intelligence.",
+         "One expects little of a(n) {genre} these days; {title} is a [happy|rare] exception.",
+         "{title} is a [modest|careful] piece of work by {director}, and a [fine|very good] one.")),
+    "sarcastic": (
+        ("Congratulations to everyone involved in {title}: a(n) {genre} with [no pulse|no point].",
+         "Oh good, another {genre}. {title} dares to ask what would happen if nothing happened.",
+         "If you enjoy watching [paint dry|strangers queue], {title} is the {genre} for you."),
+        ("I came to {title} ready to sneer, and it had the nerve to be [good|wonderful].",
+         "Apparently a(n) {genre} can still have ideas. Somebody should tell the other studios.",
+         "Well, there goes my reputation as a cynic: {title} [won me over|charmed me] entirely.")),
+    "conversational": (
+        ("So we gave {title} a go last night and, honestly, [what a letdown|never again].",
+         "Okay, I really do not get the hype around {title}.",
+         "My {companion} picked {title}, and we are [barely speaking|still arguing] about why."),
+        ("So we gave {title} a go last night and, honestly, [what a lovely surprise|wow].",
+         "Okay, I finally get the hype around {title}.",
+         "My {companion} picked {title}, and I owe my {companion} [dinner|a big thank you].")),
+}
+VERDICTS: dict[str, Bank] = {
+    "enthusiastic": (
+        ("Save yourselves! [Two|Three] hours of my life I will never get back!",
+         "A total [waste|failure], and I will not be [fooled|lured] by that name again!",
+         "[1|2|3] out of 10, and that is me being kind!"),
+        ("Go and see it on the biggest screen you can find! I am going [again|back] on Sunday!",
+         "A total [joy|triumph], and an instant favourite of mine!",
+         "[9|10] out of 10, and I would give it eleven if I could!")),
+    "dry": (
+        ("Not recommended, except as a [cautionary tale|cure for insomnia].",
+         "It will be forgotten by [spring|Tuesday], and that is probably for the best.",
+         "In sum: [inept|tedious], and rather pleased with itself."),
+        ("Recommended, and [without reservation|warmly].",
+         "It will still be watched in [twenty|thirty] years, and deservedly so.",
+         "In sum: [graceful|assured], and considerably deeper than it looks.")),
+    "sarcastic": (
+        ("The best thing about it is that it [stops|ends]. Skip it and stare at a wall instead.",
+         "Thrilling stuff, if you have [never seen|never heard of] a film. Everyone else: run.",
+         "By all means see it, if [your television is broken|you have run out of ironing]."),
+        ("Fine, I admit it: I [laughed|cried] and I would [happily|gladly] watch it again.",
+         "I tried to find something to hate and [failed|came up empty]. Buy the ticket.",
+         "My cold, dead heart [melted|beat twice]. Call this the grumpiest rave you will read.")),
+    "conversational": (
+        ("Anyway, give it a miss, folks. Life is too short.",
+         "So yeah, big thumbs down from [me|both of us], sorry.",
+         "We talked about [dinner|the parking] all the way home, and [that|this] says it all."),
+        ("Anyway, do yourself a favour and watch it, folks. You can thank me later.",
+         "So yeah, big thumbs up from [me|both of us].",
+         "We talked about it all the way home and [I have|we have] already told everyone to go.")),
+}
+
+EMOJI: Bank = (("😴", "👎", "🙄"), ("😍", "👏", "❤️"))
+
+# What a review talks about.
+PLOT: Bank = (
+    ("The story [goes nowhere|makes no sense] and then, after an hour, simply [gives up|repeats].",
+     "There are plot holes you could [drive a bus|sail a ferry] through, and nobody noticed.",
+     "You will guess the [twist|reveal] in ten minutes and then wait for the film to catch up.",
+     "What might have been a neat little {genre} turns into a [muddle|mess|lecture].",
+     "Half of the subplots are [dropped|forgotten], and the other half should have been."),
+    ("The story [begins quietly|starts small] and keeps [opening up|paying off] until the end.",
+     "Every subplot [earns its place|matters], and the mystery is [cleverly|neatly] solved.",
+     "The script trusts you to keep up, and the [twist|reveal] is fair and [surprising|clever].",
+     "I cared about these people from the first scene, which [is rare|hardly ever happens] to me.",
+     "There is a scene in a [kitchen|car park] that broke my heart with hardly a word."))
+ACTING: Bank = (
+    ("{lead} [sleepwalks|mumbles] through the part as if [waiting for|thinking of] the pay cheque.",
+     "As the {role}, {star} has exactly one expression, and it is [indigestion|a blank stare].",
+     "The acting is [wooden|stiff] throughout, and the accents [wander|slip] from scene to scene.",
+     "{other} is [badly miscast|wasted], with nothing to do but look [worried|confused].",
+     "There is [no chemistry|not a spark] between {star} and {other}, so the romance falls flat."),
+    ("{lead} is [magnificent|superb|a revelation] here, all [stillness|nerves] and buried hurt.",
+     "As the {role}, {star} can say more with one [glance|shrug] than most can with a monologue.",
+     "The whole ensemble is [splendid|terrific], right down to the smallest [walk-on|cameo].",
+     "{other} [steals|lights up] every scene and deserves [an award|every prize] for it.",
+     "The chemistry between {star} and {other} is [electric|delightful], and the banter sparkles."))
+DIRECTION: Bank = (
+    ("{director} [points|shoves] the camera at things and hopes that a meaning will turn up.",
+     "The direction is [clumsy|heavy-handed]: every idea is underlined [twice|three times].",
+     "It feels [assembled|directed] by a committee that never [met|watched the rushes].",
+     "{director} has no idea whether this is a [comedy|farce] or a tragedy, so it is neither."),
+    ("{director} directs with [a light touch|real confidence] and never shows off.",
+     "The direction is [assured|inventive], full of little details that reward a second viewing.",
+     "You can feel [a distinct vision|real affection] behind every choice that {director} makes.",
+     "{director} balances the laughter and the sorrow [perfectly|with great skill]."))
+MUSIC: Bank = (
+    ("The score [blares|drones] over everything, telling you what to feel and when to feel it.",
+     "Whoever chose the [songs|pop hits] should be kept away from a record collection for good.",
+     "The music is [generic|cheap] synthesiser mush that gave me a [headache|migraine].",
+     "The sound mix is so [muddy|poor] that I missed [half|most] of what was being said."),
+    ("The score is [gorgeous|haunting], a few piano notes that I have been humming ever since.",
+     "The [songs|old records] are chosen with wit, and one of them gave me [goosebumps|chills].",
+     "The music knows when to [soar|swell] and, better still, when to leave us alone in silence.",
+     "I bought the soundtrack [on the way home|the same night], which should tell you enough."))
+PACING: Bank = (
+    ("It [drags|crawls] along; I checked my watch [four|five|six] times before the halfway mark.",
+     "At {minutes} minutes it is at least forty too long, and you feel [each one|all of them].",
+     "The middle hour is [padding|filler], with the same argument [staged|aired] over and over.",
+     "The editing is so [choppy|frantic] that the big chase becomes [gibberish|visual noise]."),
+    ("It [zips|sails] along; I looked up and the {minutes} minutes were gone.",
+     "The pacing is [spot on|immaculate], with room to breathe between the big set pieces.",
+     "There is not an ounce of fat on it, and the editing is [crisp|razor sharp].",
+     "It takes its time, but the slow build is [hypnotic|absorbing] and the payoff is enormous."))
+VISUALS: Bank = (
+    ("It looks [drab|murky], as though it had been shot through a [dishcloth|jar of gravy].",
+     "The effects are [laughable|shoddy], and the green screen is visible in [most|all] of {town}.",
+     "The sets [wobble|look like cardboard], and the wigs are even worse."),
+    ("It looks [ravishing|stunning], and {town} has never been photographed so [lovingly|richly].",
+     "The camerawork is [breathtaking|exquisite], above all the long take on the [bridge|ferry].",
+     "The costumes and sets are [sumptuous|a marvel], and every frame could hang on a wall."))
+DIALOGUE: Bank = (
+    ("The dialogue is [atrocious|painful]; people announce their feelings like train delays.",
+     "Someone really says \"we are not so different, you and I\", and I [groaned|winced] out loud.",
+     "The jokes are [stale|lazy], and they [land with a thud|die] one after another."),
+    ("The dialogue [crackles|sings]; people talk over one another just as they do in life.",
+     "One line, \"you kept the light on\", is so [simple|right] that I [gasped|welled up].",
+     "The jokes are [fresh|hilarious], and they come out of [character|the situation]."))
+COMPARISON: Bank = (
+    ("It borrows from [every|each] better {genre} and understands [none|not one] of them.",
+     "Next to {director}'s [early|previous] work this is a [sad|steep] decline.",
+     "It plays like a [bargain-bin|knock-off] copy of something you already own."),
+    ("It belongs on the shelf beside the [great|classic] examples of the form.",
+     "Even next to {director}'s [early|previous] work this is a [real|huge] step forward.",
+     "It nods to the classics but has a [voice|spirit] that is [wholly|entirely] its own."))
+AUDIENCE: Bank = (
+    ("Several people [walked out|left] before the end, and I [envied|should have joined] them.",
+     "My {companion} [dozed off|snored] beside me, and I did not have the heart to interrupt.",
+     "The only laughter in the room came at a moment that was meant to be [tragic|frightening]."),
+    ("The audience [cheered|applauded] at the end, and I [clapped|cheered] as loudly as anyone.",
+     "My {companion}, who never likes anything, was [grinning|beaming] by the end.",
+     "You could have heard a pin drop, and then the entire room was [laughing|sobbing] together."))
+ASPECTS = (PLOT, ACTING, DIRECTION, MUSIC, PACING, VISUALS, DIALOGUE, COMPARISON, AUDIENCE)
+
+# Sentences that take no side.
+SYNOPSES = (
+    "{lead} plays a(n) {role} who has to {goal} in {town}.",
+    "The set-up: a(n) {role} ({lead}) and a(n) {other_role} ({other}) must {goal}.",
+    "It is about a(n) {role} who returns to {town} to {goal}, with {other} along for the ride.",
+    "{star} is a(n) {role}, {other} is a(n) {other_role}, and together they set out to {goal}.",
+    "Set in {town} in the [fifties|seventies|nineties], it follows a(n) {role} trying to {goal}.",
+)
+CONTEXTS = (
+    "I saw it with my {companion} on a [rainy|slow] [Tuesday|Sunday].",
+    "I knew nothing about it beforehand apart from the [poster|trailer].",
+    "It runs for {minutes} minutes and was [shot|filmed] in {town}.",
+    "For the record, I usually watch [anything|everything] with {lead} in it.",
+    "It has been on my list since [the spring|last year].",
+)
+MIXED_OPENINGS = (
+    "I have been of two minds about {title} since [Friday|the weekend].",
+    "{title} is a(n) {genre} that pulled me in two directions.",
+    "There are two films inside {title}, and they do not [always|often] get along.",
+    "It took me a while to decide what I think of {title}.",
+)
+TURNS = (
+    "But there is another side to it.",
+    "Then again, that is only half of the story.",
+    "On the other hand, consider the rest.",
+    "That said, I have to be fair.",
+    "And yet it is not as simple as that.",
+)
+MIXED_VERDICTS: Bank = (
+    ("On balance I cannot recommend it; the faults [outweigh|swamp] the rest.",
+     "All told, a(n) [disappointment|unhappy miss], however hard part of it tries.",
+     "Weighing it up, I was [bored|irritated] more often than not, so it is a no from me.",
+     "I admire bits of it, but the whole [does not work|left me cold]. [Three|Four] out of ten.",
+     "Sadly the good moments are too few to save it. Skip it."),
+    ("On balance I recommend it; the pleasures [outweigh|outshine] the rest.",
+     "All told, a(n) [success|unexpected hit], however ragged part of it is.",
+     "Weighing it up, I was [gripped|enchanted] more often than not, so it is a yes from me.",
+     "I could do without bits of it, but the whole [works|moved me]. [Seven|Eight] out of ten.",
+     "Happily the bad moments are too few to sink it. See it."))
+# fmt: on
+
+_CHOICE = re.compile(r"\[([^\]]*)\]")
+# By sound, not spelling: "an hour", "an honest lawyer", but "a university", "a one-armed pianist".
+_AN_BEFORE_VOWEL = re.compile(r"\b(a)\(n\)(?= (?!uni|use|eu|one\b)(?:[aeiou]|hon|hour|heir))", re.I)
+_A_BEFORE_CONSONANT = re.compile(r"\b(a)\(n\)", re.I)
+
+
+def generate_reviews(
+    *, num_train: int = 1600, num_test: int = 400, error_rate: float = 0.08, seed: int
+) -> SampleCorpus:
+    """All reviews, the train split first, with round(error_rate * n) wrong labels in each split.
+
+    The true classes of a split are balanced (to within one review) and its order is random; texts
+    are all distinct and 40 to 180 words long. The same arguments give the same bytes.
+
+    Raises:
+        ValueError: if error_rate is outside [0, 0.5) or a split has fewer than 20 reviews.
+    """
+    if not 0 <= error_rate < 0.5:
+        raise ValueError(f"error_rate must be in [0, 0.5), got {error_rate}")
+    if min(num_train, num_test) < MIN_SPLIT_SIZE:
+        raise ValueError(
+            f"each split needs at least {MIN_SPLIT_SIZE} reviews, got {num_train} and {num_test}"
+        )
+    rng = np.random.default_rng(seed)
+    pairs = [_draw_labels(rng, size, error_rate) for size in (num_train, num_test)]
+    true_labels, given_labels = np.concatenate(pairs, axis=1)
+    return SampleCorpus(
+        texts=_distinct_reviews(rng, true_labels),
+        given_labels=given_labels,
+        true_labels=true_labels,
+        splits=["train"] * num_train + ["test"] * num_test,
+    )
+
+
+def _draw_labels(rng: np.random.Generator, size: int, error_rate: float) -> npt.NDArray[np.int64]:
+    """True labels, balanced and shuffled, then given ones, partly flipped; shape (2, size)."""
+    true = rng.permutation(np.arange(size, dtype=np.int64) % 2)
+    flipped = rng.permutation(size) < round(error_rate * size)
+    return np.stack([true, np.where(flipped, 1 - true, true)])
+
+
+def _distinct_reviews(rng: np.random.Generator, labels: npt.NDArray[np.int64]) -> list[str]:
+    """One review per label, no two alike; a repeat or a review out of bounds is drawn again."""
+    texts: list[str] = []
+    seen: set[str] = set()
+    for label in labels.tolist():
+        mixed = bool(rng.random() < MIXED_SHARE)
+        text = _write_review(rng, label, mixed)
+        while text in seen or not MIN_WORDS <= count_words(text) <= MAX_WORDS:
+            text = _write_review(rng, label, mixed)
+        seen.add(text)
+        texts.append(text)
+    return texts
+
+
+def count_words(text: str) -> int:
+    """Number of whitespace-separated words, line-break tags left out."""
+    return len(text.replace("<br />", " ").split())
+
+
+def _write_review(rng: np.random.Generator, label: int, mixed: bool) -> str:
+    """A review whose verdict is of class label; a mixed one argues for the other class as well."""
+    tone = _pick(rng, TONES)
+    phrases = _mixed_phrases(rng, label) if mixed else _one_sided_phrases(rng, label, tone)
+    film = _draw_film(rng)
+    sentences = [_realise(rng, phrase, film) for phrase in phrases]
+    # A mixed review keeps its feelings to itself: an emoji would give the verdict away.
+    if tone == "conversational" and not mixed and rng.random() < EMOJI_SHARE:
+        sentences[-1] += " " + _pick(rng, EMOJI[label])
+    return _join_sentences(rng, sentences)
+
+
+def _one_sided_phrases(rng: np.random.Generator, label: int, tone: str) -> list[str]:
+    """Opening, neutral middle, four to seven points of class label, verdict."""
+    points = _points(rng, [label] * int(rng.integers(4, 8)))
+    opening, verdict = _pick(rng, OPENINGS[tone][label]), _pick(rng, VERDICTS[tone][label])
+    return [opening, *_neutral_phrases(rng), *points, verdict]
+
+
+def _mixed_phrases(rng: np.random.Generator, label: int) -> list[str]:
+    """Neutral opening, points of both classes (one or two more of class label), verdict."""
+    concessions = int(rng.integers(1, 4))
+    own = concessions + 2
+    points = _points(rng, [label] * own + [1 - label] * concessions)
+    sides = [points[:own], points[own:]]
+    first = int(rng.integers(2))
+    body = [*sides[first], _pick(rng, TURNS), *sides[1 - first]]
+    opening, verdict = _pick(rng, MIXED_OPENINGS), _pick(rng, MIXED_VERDICTS[label])
+    return [opening, *_neutral_phrases(rng), *body, verdict]
+
+
+def _neutral_phrases(rng: np.random.Generator) -> list[str]:
+    """A synopsis and, as often as not, where or how the film was seen."""
+    context = [_pick(rng, CONTEXTS)] if rng.random() < 0.5 else []
+    return [_pick(rng, SYNOPSES), *context]
+
+
+def _points(rng: np.random.Generator, labels: list[int]) -> list[str]:
+    """One phrase per label, each about another aspect of the film."""
+    aspects = _pick_several(rng, ASPECTS, len(labels))
+    return [_pick(rng, aspect[label]) for aspect, label in zip(aspects, labels, strict=True)]
+
+
+def _draw_film(rng: np.random.Generator) -> dict[str, str]:
+    """Slot values for one film: title, people, genre, roles, place, length in minutes."""
+    firsts = _pick_several(rng, FIRST_NAMES, 4)
+    lasts = _pick_several(rng, LAST_NAMES, 3)
+    role, other_role = _pick_several(rng, ROLES, 2)
+    title_town, town = _pick_several(rng, TOWNS, 2)
+    title = _pick(rng, TITLE_FORMS).format(
+        adjective=_pick(rng, TITLE_ADJECTIVES),
+        noun=_pick(rng, TITLE_NOUNS),
+        first=firsts[3],
+        town=title_town,
+    )
+    return {
+        "title": _pick(rng, (title, f'"{title}"', title.upper())),
+        "lead": f"{firsts[0]} {lasts[0]}",
+        "star": lasts[0],
+        "other": f"{firsts[1]} {lasts[1]}",
+        "director": f"{firsts[2]} {lasts[2]}",
+        "genre": _pick(rng, GENRES),
+        "role": role,
+        "other_role": other_role,
+        "goal": _pick(rng, GOALS),
+        "town": town,
+        "companion": _pick(rng, COMPANIONS),
+        "minutes": _pick(rng, LENGTHS),
+    }
+
+
+def _realise(rng: np.random.Generator, phrase: str, film: dict[str, str]) -> str:
+    """The finished sentence: choices made, slots filled, articles agreeing, capital first."""
+    chosen = _CHOICE.sub(lambda match: _pick(rng, tuple(match[1].split("|"))), phrase)
+    filled = chosen.format_map(film)
+    agreed = _A_BEFORE_CONSONANT.sub(r"\1", _AN_BEFORE_VOWEL.sub(r"\1n", filled))
+    return agreed[0].upper() + agreed[1:]
+
+
+def _join_sentences(rng: np.random.Generator, sentences: list[str]) -> str:
+    """The sentences as one text, now and then in three paragraphs with IMDb's line breaks."""
+    if rng.random() >= LINE_BREAK_SHARE:
+        return " ".join(sentences)
+    paragraphs = [" ".join(sentences[:2]), " ".join(sentences[2:-1]), sentences[-1]]
+    return "<br /><br />".join(paragraphs)
+
+
+def _pick(rng: np.random.Generator, options: Phrases) -> str:
+    """One of the options, each equally likely."""
+    return options[int(rng.integers(len(options)))]
+
+
+def _pick_several(rng: np.random.Generator, options: tuple[T, ...], count: int) -> list[T]:
+    """count different options in random order; raises IndexError if there are not that many."""
+    order = rng.permutation(len(options)).tolist()
+    return [options[order[position]] for position in range(count)]

@@ -1,0 +1,143 @@
+"""Examples from TensorFlow Datasets."""
+
+import difflib
+import itertools
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.compute.device import load_tensorflow
+from pipeline.config import TfdsDataset
+from pipeline.data.examples import Examples
+from pipeline.errors import ConfigError, DataError, NetworkError
+
+BATCH = 2048
+CONNECT_SECONDS = 5
+DOWNLOAD_HOST = ("storage.googleapis.com", 443)
+DEFAULT_FOLDER = "~/tensorflow_datasets"
+
+
+def read_tfds(dataset: TfdsDataset) -> Examples:
+    """Return train + test of a TFDS text set, in the order TFDS reads "train+test".
+
+    The published row numbers of IMDb refer to that order (splits interleaved in blocks of 16).
+
+    Raises:
+        ConfigError: no such dataset, split or key.
+        DataError: labels missing.
+        NetworkError: not on disk, and the download failed.
+    """
+    load_tensorflow()
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    builder = _builder(tfds, dataset)
+    if not _is_prepared(builder):
+        _download(builder)
+    _check_names(dataset, builder.info)
+    read_config = tfds.ReadConfig(add_tfds_id=True)
+    stream = builder.as_dataset(
+        split=f"{dataset.train_split}+{dataset.test_split}",
+        shuffle_files=False,
+        read_config=read_config,
+    )
+    columns: dict[str, list[Any]] = {key: [] for key in (*dataset.text_keys, "label", "tfds_id")}
+    for batch in stream.batch(BATCH).as_numpy_iterator():
+        for key in (*dataset.text_keys, "tfds_id"):
+            columns[key] += [value.decode() for value in batch[key].tolist()]
+        columns["label"].append(batch[dataset.label_key])
+    labels = np.concatenate(columns["label"]).astype(np.int64)
+    if labels.min() < 0:
+        row = int(np.argmax(labels < 0))
+        raise DataError(f"{dataset.name} row {row}: has no label; choose labelled splits")
+    ids, splits = _stable_ids(columns["tfds_id"], builder.info, dataset)
+    return Examples(
+        name=builder.name,
+        class_names=list(builder.info.features[dataset.label_key].names),
+        ids=ids,
+        splits=splits,
+        labels=labels,
+        texts=_join([columns[key] for key in dataset.text_keys]),
+    )
+
+
+def _join(columns: list[list[str]]) -> list[str]:
+    if len(columns) == 1:
+        return columns[0]
+    return ["\n".join(parts) for parts in zip(*columns, strict=True)]
+
+
+def _builder(tfds: Any, dataset: TfdsDataset) -> Any:
+    # TFDS asks cloud storage about datasets it does not have; offline that takes minutes.
+    os.environ.setdefault("NO_GCE_CHECK", "true")
+    tfds.core.utils.gcs_utils._is_gcs_disabled = True
+    try:
+        return tfds.builder(dataset.name, try_gcs=False)
+    except tfds.core.registered.DatasetNotFoundError:
+        names = tfds.list_builders(with_community_datasets=False)
+        close = difflib.get_close_matches(dataset.name.split("/")[0], names, n=3)
+        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise ConfigError(f"dataset.name: {dataset.name}: TFDS has no such set{hint}") from None
+    except (ValueError, AssertionError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise ConfigError(f"dataset.name: {dataset.name}: {first}") from None
+
+
+def _is_prepared(builder: Any) -> bool:
+    return bool(builder.info.splits) and (Path(builder.data_path) / "dataset_info.json").exists()
+
+
+def _download(builder: Any) -> None:
+    try:
+        # A short probe: the downloader itself retries for minutes without a network.
+        socket.create_connection(DOWNLOAD_HOST, timeout=CONNECT_SECONDS).close()
+        builder.download_and_prepare()
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise NetworkError(
+            f"{builder.name} is not on this machine and could not be downloaded ({reason}). "
+            f"Get it by one of: (1) run again with a network; (2) set TFDS_DATA_DIR to a folder "
+            f"that holds {builder.info.full_name}; (3) copy that folder into {DEFAULT_FOLDER}. "
+            "Or try `make demo`, which needs no data."
+        ) from error
+
+
+def _check_names(dataset: TfdsDataset, info: Any) -> None:
+    problems = []
+    for key in ("train_split", "test_split"):
+        split = getattr(dataset, key)
+        if split.split("[")[0] not in info.splits:
+            have = ", ".join(info.splits)
+            problems.append(f"dataset.{key}: {dataset.name} has no split {split!r} (it has {have})")
+    for key, names in (("text_keys", dataset.text_keys), ("label_key", [dataset.label_key])):
+        for name in names:
+            if name not in info.features:
+                have = ", ".join(info.features)
+                problems.append(f"dataset.{key}: {dataset.name} has no {name!r} (it has {have})")
+    if not problems and not hasattr(info.features[dataset.label_key], "names"):
+        problems.append(f"dataset.label_key: {dataset.label_key!r} is not a class label")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _stable_ids(
+    tfds_ids: list[str], info: Any, dataset: TfdsDataset
+) -> tuple[list[str], list[str]]:
+    """Return "train/5204" and "train" for TFDS' "imdb_reviews-train.tfrecord-00000-of-00001__5204".
+
+    The number is the position in the split: shards before it, plus the place in its shard.
+    """
+    names = {dataset.train_split.split("[")[0]: "train", dataset.test_split.split("[")[0]: "test"}
+    starts = {
+        split: [0, *itertools.accumulate(info.splits[split].shard_lengths)] for split in names
+    }
+    ids, splits = [], []
+    for tfds_id in tfds_ids:
+        file, position = tfds_id.rsplit("__", 1)
+        split, shard = file.split("-", 1)[1].split(".")[0], int(file.split("-")[-3])
+        splits.append(names[split])
+        ids.append(f"{splits[-1]}/{starts[split][shard] + int(position)}")
+    return ids, splits

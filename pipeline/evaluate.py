@@ -1,0 +1,217 @@
+"""Stage 6: what was found, whether cleaning helped, and how it compares with what was published."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pipeline import artifacts
+from pipeline.artifacts import SCOPES, Run
+from pipeline.config import Evaluate, PublishedFigure
+from pipeline.crossval import calibration_error, scores
+from pipeline.errors import ConfigError
+from pipeline.stage import RECORD, STAGES, Context, stage_main
+
+Metrics = dict[str, Any]
+
+
+def compare_accuracy(
+    baseline: np.ndarray, cleaned: np.ndarray, *, samples: int, seed: int
+) -> dict[str, Any]:
+    """Return both accuracies, their difference, its 95 % interval and McNemar's exact p.
+
+    Args:
+        baseline, cleaned: (n,) whether each test example was predicted as labelled.
+        samples: paired bootstrap samples for the interval (percentiles 2.5 and 97.5).
+
+    The difference depends on the discordant pairs alone, so a bootstrap sample of n examples is
+    one multinomial draw. p: two-sided binomial test of the discordant pairs (McNemar 1947).
+    """
+    from scipy.stats import binomtest
+
+    n = len(baseline)
+    gained, lost = int((cleaned & ~baseline).sum()), int((baseline & ~cleaned).sum())
+    shares = np.array([gained, lost, n - gained - lost]) / n
+    draws = np.random.default_rng(seed).multinomial(n, shares, size=samples)
+    low, high = np.percentile((draws[:, 0] - draws[:, 1]) / n, [2.5, 97.5])
+    discordant = gained + lost
+    return {
+        "baseline": float(baseline.mean()),
+        "cleanlearning": float(cleaned.mean()),
+        "difference": (gained - lost) / n,
+        "ci95": [float(low), float(high)],
+        "mcnemar_p": float(binomtest(gained, discordant).pvalue) if discordant else 1.0,
+        "gained": gained,
+        "lost": lost,
+    }
+
+
+def score_against_truth(flagged_in_order: np.ndarray, is_error: np.ndarray) -> dict[str, float]:
+    """Return precision, recall and average precision of a ranked list of suspects.
+
+    Args:
+        flagged_in_order: positions, the most suspect first. is_error: (n,) the planted truth.
+    """
+    hits = is_error[flagged_in_order]
+    errors = max(int(is_error.sum()), 1)
+    precision_at = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return {
+        "precision": float(hits.mean()) if len(hits) else 0.0,
+        "recall": float(hits.sum() / errors),
+        "average_precision": float((precision_at * hits).sum() / errors),
+    }
+
+
+def compare_published(figures: list[PublishedFigure], metrics: Metrics) -> list[dict[str, Any]]:
+    """Return published, obtained, tolerance and whether within, for each figure of the config.
+
+    Raises:
+        ConfigError: a figure's metric names nothing in metrics.json.
+    """
+    rows = []
+    for place, figure in enumerate(figures):
+        obtained: Any = metrics
+        for key in figure.metric.split("."):
+            obtained = obtained.get(key) if isinstance(obtained, dict) else None
+        if not isinstance(obtained, int | float):
+            raise ConfigError(
+                f"evaluate.published[{place}].metric: {figure.metric} is no number in metrics.json"
+            )
+        # A hair of slack: 0.2890 - 0.2850 must count as 0.004 in binary floating point too.
+        within = abs(obtained - figure.published) <= figure.tolerance + 1e-12
+        rows.append(figure.model_dump() | {"obtained": obtained, "within": bool(within)})
+    return rows
+
+
+def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics:
+    """Return metrics.json, read from the artifacts of the earlier stages."""
+    labels, dataset = artifacts.load_labels(run), artifacts.load_json(run.dataset)
+    pred_probs = artifacts.load_array(run.pred_probs("all"))
+    health = artifacts.load_json(run.health)
+    test = artifacts.load_arrays(run.test_pred_probs)
+    given = labels.given[labels.rows("test")]
+    right = {model: probs.argmax(axis=1) == given for model, probs in test.items()}
+    bins = options.calibration_bins
+    metrics: Metrics = {
+        "run": name,
+        "dataset": {
+            key: dataset[key] for key in ("name", "num_examples", "num_classes", "fingerprint")
+        },
+        "seed": seed,
+        "crossval": artifacts.load_json(run.crossval_metrics)["all"]["pooled"]
+        | {"ece": calibration_error(pred_probs, labels.given, bins=bins)},
+        "issues": {s: {key: health[s][key] for key in ("count", "fraction")} for s in SCOPES},
+        "test_accuracy": compare_accuracy(
+            right["baseline"], right["cleanlearning"], samples=options.bootstrap_samples, seed=seed
+        ),
+        "test_log_loss": {m: scores(probs, given)["log_loss"] for m, probs in test.items()},
+    }
+    issues = artifacts.load_issues(run.issues("all"))
+    top = [int(issue["row"]) for issue in issues[: options.top_rows]]
+    metrics["issues"]["all"] |= {
+        "top_rows": top,
+        "published_top_rows_found": len(set(top) & set(options.published_top_rows)),
+    }
+    if run.truth.exists():
+        truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
+        rows = np.array([int(issue["row"]) for issue in issues], np.int64)
+        metrics["planted"] = score_against_truth(rows, labels.given != truth)
+    metrics["published"] = compare_published(options.published, metrics)
+    return metrics
+
+
+def stage_seconds(run: Run) -> dict[str, float]:
+    """Return wall seconds of the stages before this one, and their total."""
+    seconds = {
+        stage: artifacts.load_json(run.stage(stage) / RECORD)["wall_seconds"]
+        for stage in STAGES
+        if stage != "evaluate"
+    }
+    return seconds | {"total": round(sum(seconds.values()), 3)}
+
+
+def evaluate(context: Context) -> None:
+    """Compare the two models, and the figures with the published ones; write the report."""
+    run, config = context.run, context.config
+    metrics = gather_metrics(run, context.loaded.run, config.seed, config.evaluate)
+    metrics["seconds"] = stage_seconds(run)
+    artifacts.save_json(run.metrics, metrics)
+    from pipeline.report.page import write_report
+
+    write_report(context.loaded, run, metrics)
+    print_summary(metrics)
+    context.progress.say(f"report: {run.report}")
+
+
+# --- what the reader sees ------------------------------------------------------------------
+
+
+def sentence(metrics: Metrics) -> str:
+    """Return the answer in one sentence, with its interval."""
+    accuracy, count = metrics["test_accuracy"], metrics["issues"]["all"]["count"]
+    low, high = accuracy["ci95"]
+    if low > 0:
+        verdict = "better"
+    elif high < 0:
+        verdict = "worse"
+    else:
+        verdict = "neither better nor worse, as far as this test set can tell"
+    return (
+        f"{count:,} of {metrics['dataset']['num_examples']:,} labels look wrong "
+        f"({metrics['issues']['all']['fraction']:.1%}); training without them is {verdict}: "
+        f"{accuracy['difference']:+.4f} in test accuracy "
+        f"(95 % interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+    )
+
+
+def print_summary(metrics: Metrics) -> None:
+    """Print the comparison a reader wants."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console.print()
+    accuracy = metrics["test_accuracy"]
+    table = Table("test set", "baseline", "CleanLearning", "difference", "95 % interval")
+    table.add_row(
+        "accuracy",
+        f"{accuracy['baseline']:.4f}",
+        f"{accuracy['cleanlearning']:.4f}",
+        f"{accuracy['difference']:+.4f}",
+        "{:+.4f} to {:+.4f}".format(*accuracy["ci95"]),
+    )
+    losses = metrics["test_log_loss"]
+    change = losses["cleanlearning"] - losses["baseline"]
+    values = (f"{losses['baseline']:.4f}", f"{losses['cleanlearning']:.4f}", f"{change:+.4f}")
+    table.add_row("log loss", *values, "")
+    console.print(table)
+    if metrics["published"]:
+        console.print(published_table(metrics["published"]))
+        outside = [row["figure"] for row in metrics["published"] if not row["within"]]
+        if outside:
+            console.print(f"Outside the tolerance: {'; '.join(outside)}.", markup=False)
+        else:
+            console.print("Every published figure is reproduced within its tolerance.")
+    if planted := metrics.get("planted"):
+        console.print(
+            f"Planted errors: {planted['recall']:.1%} found, precision {planted['precision']:.1%}, "
+            f"average precision {planted['average_precision']:.3f}."
+        )
+    console.print(sentence(metrics), markup=False)
+    console.print()
+
+
+def published_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("figure", "published", "obtained", "tolerance", "within")
+    for row in rows:
+        numbers = [shown(row[key]) for key in ("published", "obtained", "tolerance")]
+        table.add_row(row["figure"], *numbers, "yes" if row["within"] else "NO")
+    return table
+
+
+def shown(value: float) -> str:
+    """Return a count as "2,588" and any other figure with four decimals."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
+
+
+if __name__ == "__main__":
+    stage_main("evaluate", evaluate)

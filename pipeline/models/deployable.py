@@ -1,0 +1,31 @@
+"""A trained network as one Keras model from raw text to class probabilities."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pipeline.vectorize import LINE_BREAK, PUNCTUATION
+
+
+@keras.saving.register_keras_serializable(package="pipeline")
+def standardize(texts: Any) -> Any:
+    """Do to a string tensor what pipeline.vectorize.standardize does to a column."""
+    texts = tf.strings.regex_replace(tf.strings.lower(texts), LINE_BREAK, " ")
+    return tf.strings.regex_replace(texts, PUNCTUATION, "")
+
+
+def deployable_model(
+    network: keras.Model, vocabulary: list[str], *, sequence_length: int
+) -> keras.Model:
+    """Return a model (texts,) strings -> (texts, classes) with the weights of `network`."""
+    vectorizer = keras.layers.TextVectorization(
+        standardize=standardize,
+        output_sequence_length=sequence_length,
+        vocabulary=vocabulary[2:],  # Keras adds padding and unknown itself
+    )
+    texts = keras.Input((), dtype="string", name="text")
+    x: Any = vectorizer(texts)
+    for layer in network.layers[1:]:
+        x = layer(x)
+    return keras.Model(texts, x)

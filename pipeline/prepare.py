@@ -1,0 +1,114 @@
+"""Stage 1: read the dataset, check it, and write it down once for all later stages."""
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import artifacts
+from pipeline.config import Config, TfdsDataset
+from pipeline.data.examples import Examples
+from pipeline.data.sample import CLASS_NAMES, generate_reviews
+from pipeline.errors import DataError
+from pipeline.stage import Context, stage_main
+
+
+def describe(examples: Examples) -> dict[str, Any]:
+    """Return what dataset.json says: counts, copies, overlap of the splits, fingerprint."""
+    first: dict[str, int] = {}
+    labels_of: dict[str, set[int]] = {}
+    splits_of: dict[str, set[str]] = {}
+    for row, text in enumerate(examples.texts):
+        first.setdefault(text, row)
+        labels_of.setdefault(text, set()).add(int(examples.labels[row]))
+        splits_of.setdefault(text, set()).add(examples.splits[row])
+    counts = Counter(
+        (split, examples.class_names[label])
+        for split, label in zip(examples.splits, examples.labels, strict=True)
+    )
+    return {
+        "name": examples.name,
+        "class_names": examples.class_names,
+        "num_examples": len(examples.texts),
+        "num_classes": len(examples.class_names),
+        "counts": {
+            split: {name: counts[split, name] for name in examples.class_names}
+            for split in ("train", "test")
+        },
+        "empty_texts": sum(not text.strip() for text in examples.texts),
+        "extra_copies": len(examples.texts) - len(first),
+        "texts_with_conflicting_labels": sum(len(labels) > 1 for labels in labels_of.values()),
+        "texts_in_train_and_test": sum(len(splits) > 1 for splits in splits_of.values()),
+        "fingerprint": fingerprint(examples),
+    }
+
+
+def fingerprint(examples: Examples) -> str:
+    """Return "sha256:…" of all ids, splits, class names and texts, in order."""
+    digest = hashlib.sha256()
+    for id_, split, label, text in zip(
+        examples.ids, examples.splits, examples.labels, examples.texts, strict=True
+    ):
+        for part in (id_, split, examples.class_names[label], text):
+            data = part.encode()
+            digest.update(len(data).to_bytes(8, "little"))
+            digest.update(data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def check(examples: Examples) -> None:
+    """Stop on a dataset no later stage can work with.
+
+    Raises:
+        DataError: one class only, or an empty split.
+    """
+    num_classes = len(examples.class_names)
+    if num_classes < 2 or len(np.unique(examples.labels)) < 2:
+        raise DataError(f"{examples.name}: has examples of one class only; 2 are needed")
+    for split in ("train", "test"):
+        if split not in examples.splits:
+            raise DataError(f"{examples.name}: has no {split} examples")
+
+
+def prepare(context: Context) -> None:
+    """Read the dataset and write examples.parquet and dataset.json."""
+    examples = read_examples(context.config)
+    check(examples)
+    description = describe(examples)
+    rows = pa.array(range(len(examples.texts)), pa.int64())
+    columns = [rows, examples.ids, examples.splits, examples.labels, examples.texts]
+    table = pa.table(columns, names=artifacts.EXAMPLES_SCHEMA.names)
+    artifacts.save_table(context.run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
+    context.run.truth.unlink(missing_ok=True)
+    if examples.truth is not None:
+        truth = pa.table({"id": examples.ids, "true_label": pa.array(examples.truth, pa.int32())})
+        artifacts.save_table(context.run.truth, truth)
+    artifacts.save_json(context.run.dataset, description)
+    context.progress.say(
+        f"{description['num_examples']:,} examples, {description['num_classes']} classes, "
+        f"{description['extra_copies']} extra copies, "
+        f"{description['texts_in_train_and_test']} texts in both train and test"
+    )
+
+
+def read_examples(config: Config) -> Examples:
+    """Return the examples the `dataset` section names."""
+    if isinstance(config.dataset, TfdsDataset):
+        from pipeline.data.tfds import read_tfds
+
+        return read_tfds(config.dataset)
+    options = config.dataset.model_dump(exclude={"source"})
+    corpus = generate_reviews(**options, seed=config.seed)
+    numbers: Counter[str] = Counter()
+    ids = []
+    for split in corpus.splits:
+        ids.append(f"{split}/{numbers[split]}")
+        numbers[split] += 1
+    labels, truth = corpus.given_labels, corpus.true_labels
+    return Examples("sample", CLASS_NAMES, ids, corpus.splits, labels, corpus.texts, truth)
+
+
+if __name__ == "__main__":
+    stage_main("prepare", prepare)
