@@ -1,5 +1,6 @@
 """How every command ends: one line for a user's mistake, a log file for ours, an exit code."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -81,7 +82,5 @@ def _say(message: str, code: int) -> int:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError):
             stream.flush()
-        except OSError:
-            pass

@@ -57,7 +57,7 @@ class FastText(keras.Model):
         super().__init__(tokens, keras.layers.Softmax()(x))
         self.embedding = embedding
         self.dense = dense
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "vocabulary_size": vocabulary_size,
             "num_classes": num_classes,
             "sequence_length": sequence_length,
@@ -95,11 +95,9 @@ class FastText(keras.Model):
         callbacks: Any = None,
         verbose: Any = 0,
     ) -> keras.callbacks.History:
-        largest = int(tokens.max(initial=0))
-        if largest > self.settings["vocabulary_size"]:
-            raise ValueError(
-                f"token id {largest} is outside the vocabulary of {self.settings['vocabulary_size']}"
-            )
+        largest, limit = int(tokens.max(initial=0)), int(self.settings["vocabulary_size"])
+        if largest > limit:
+            raise ValueError(f"token id {largest} is outside the vocabulary of {limit}")
         bags = Bags.of(tokens)
         weights = np.ones(len(labels)) if sample_weight is None else sample_weight
         data = (bags, labels.astype(np.int32), np.asarray(weights, np.float32), tokens.shape[1])
@@ -145,7 +143,13 @@ class FastText(keras.Model):
     def _lend_weights(self) -> EpochTrainer:
         embeddings, kernel = self.embedding.embeddings, self.dense.kernel
         keep = 1 - self.settings["dropout"]
-        shape = Shape(*embeddings.shape, kernel.shape[1], keep, self.optimizer.constants)
+        shape = Shape(
+            embeddings.shape[0],
+            embeddings.shape[1],
+            kernel.shape[1],
+            keep,
+            self.optimizer.constants,
+        )
         trainer = epoch_trainer(shape)
         trainer.iterations.assign(self.optimizer.iterations.value)
         for theirs, ours in self._slot_pairs(trainer):
