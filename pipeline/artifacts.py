@@ -246,7 +246,7 @@ def load_issues(path: Path, limit: int | None = None) -> list[dict[str, str]]:
         reader = csv.reader(file, strict=True)
         if tuple(next(reader, ())) != ISSUE_COLUMNS:
             raise ArtifactError(f"{path}: has other columns than {', '.join(ISSUE_COLUMNS)}")
-        rows = []
+        rows: list[dict[str, str]] = []
         for values in reader:
             if limit is not None and len(rows) == limit:
                 break

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
@@ -282,7 +282,7 @@ def _positions(node: Any, key: Key) -> Iterator[tuple[Key, tuple[int, int]]]:
             line, column = node.lc.key(name)
             yield (*key, str(name)), (line + 1, column + 1)
             yield from _positions(node[name], (*key, str(name)))
-    elif isinstance(node, list):
+    elif isinstance(node, CommentedSeq):
         for index, value in enumerate(node):
             line, column = node.lc.item(index)
             yield (*key, index), (line + 1, column + 1)
@@ -374,7 +374,7 @@ def _did_you_mean(location: list[Any]) -> str:
     for part in location[:-1]:
         if (location[0], part) in _UNION_TAGS:
             schema = TfdsDataset if part == "tfds" else SampleDataset
-        elif isinstance(schema, type) and part in getattr(schema, "model_fields", {}):
+        elif part in getattr(schema, "model_fields", {}):
             schema = schema.model_fields[part].annotation
         elif isinstance(part, int):
             schema = PublishedFigure

@@ -12,7 +12,7 @@ from pipeline.artifacts import SCOPES, Run
 from pipeline.config import Evaluate, PublishedFigure
 from pipeline.crossval import calibration_error, scores
 from pipeline.errors import ConfigError
-from pipeline.stage import RECORD, STAGES, Context, stage_main
+from pipeline.stage import STAGES, Context, stage_main
 
 Metrics = dict[str, Any]
 
@@ -125,7 +125,7 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
 def stage_seconds(run: Run) -> dict[str, float]:
     """Return wall seconds of the stages before this one, and their total."""
     seconds = {
-        stage: artifacts.load_json(run.stage(stage) / RECORD)["wall_seconds"]
+        stage: artifacts.load_json(run.stage(stage) / artifacts.RECORD)["wall_seconds"]
         for stage in STAGES
         if stage != "evaluate"
     }

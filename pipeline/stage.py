@@ -168,7 +168,7 @@ class Checked:
 
     def made_from(self, name: str) -> Record:
         """Return what the outputs of stage `name` are a function of."""
-        inputs = {}
+        inputs: dict[str, str] = {}
         for upstream in STAGES[name].reads:
             record = artifacts.load_json(self.run.stage(upstream) / RECORD)
             inputs |= {f"{upstream}/{file}": sha for file, sha in record["outputs"].items()}

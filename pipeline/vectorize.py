@@ -1,4 +1,4 @@
-"""Stage 2: texts to token ids, exactly as Keras' TextVectorization makes them, several times faster.
+"""Stage 2: texts to token ids, exactly as Keras' TextVectorization makes them, but faster.
 
 Vocabularies: `all` from every text, `train` from the training texts only.
 """

@@ -3,6 +3,7 @@
 The result of a task depends on the task alone, so any number of workers gives the same bits.
 """
 
+import functools
 import multiprocessing
 import os
 import queue
@@ -52,8 +53,7 @@ def run_tasks(
         if tasks:
             load_tensorflow(compute.device)
         for task in tasks:
-            name = task.name
-            yield task, work(task, lambda epoch, loss, n=name: meter.told(n, epoch, loss))
+            yield task, work(task, functools.partial(meter.told, task.name))
             meter.finished(task)
         return
     yield from _run_in_processes(work, tasks, compute, workers, meter)
