@@ -13,6 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
+import psutil
+
 from pipeline.compute.device import load_tensorflow
 from pipeline.config import Compute
 from pipeline.errors import ResourceError
@@ -62,7 +64,7 @@ def run_tasks(
 def count_workers(compute: Compute, progress: StageProgress) -> int:
     """Return how many trainings run side by side: what was asked for, or what the machine bears."""
     cores = len(os.sched_getaffinity(0))
-    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = psutil.virtual_memory().available
     bearable = max(1, min(cores, memory // WORKER_BYTES))
     if compute.workers == "auto":
         return bearable

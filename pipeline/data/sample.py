@@ -318,14 +318,14 @@ def _write_review(rng: np.random.Generator, label: int, mixed: bool) -> str:
 
 
 def _one_sided_phrases(rng: np.random.Generator, label: int, tone: str) -> list[str]:
-    """Opening, neutral middle, four to seven points of class label, verdict."""
-    points = _points(rng, [label] * int(rng.integers(4, 8)))
+    """Opening, neutral middle, five to eight points of class label, verdict."""
+    points = _points(rng, [label] * int(rng.integers(5, 9)))
     opening, verdict = _pick(rng, OPENINGS[tone][label]), _pick(rng, VERDICTS[tone][label])
     return [opening, *_neutral_phrases(rng), *points, verdict]
 
 
 def _mixed_phrases(rng: np.random.Generator, label: int) -> list[str]:
-    """Neutral opening, points of both classes (one or two more of class label), verdict."""
+    """Neutral opening, points of both classes (two more of class label), verdict."""
     concessions = int(rng.integers(1, 4))
     own = concessions + 2
     points = _points(rng, [label] * own + [1 - label] * concessions)
@@ -337,9 +337,10 @@ def _mixed_phrases(rng: np.random.Generator, label: int) -> list[str]:
 
 
 def _neutral_phrases(rng: np.random.Generator) -> list[str]:
-    """A synopsis and, as often as not, where or how the film was seen."""
+    """Mostly a synopsis and, as often as not, where or how the film was seen."""
+    synopsis = [_pick(rng, SYNOPSES)] if rng.random() < 0.75 else []
     context = [_pick(rng, CONTEXTS)] if rng.random() < 0.5 else []
-    return [_pick(rng, SYNOPSES), *context]
+    return synopsis + context
 
 
 def _points(rng: np.random.Generator, labels: list[int]) -> list[str]:
@@ -398,6 +399,5 @@ def _pick(rng: np.random.Generator, options: Phrases) -> str:
 
 
 def _pick_several(rng: np.random.Generator, options: tuple[T, ...], count: int) -> list[T]:
-    """count different options in random order; raises IndexError if there are not that many."""
-    order = rng.permutation(len(options)).tolist()
-    return [options[order[position]] for position in range(count)]
+    """Up to count options, all different, in random order."""
+    return [options[position] for position in rng.permutation(len(options))[:count].tolist()]

@@ -9,11 +9,10 @@ import tensorflow as tf
 from pipeline.models.optimizer import FusedAdam
 from pipeline.models.training import (
     CHUNK,
-    Bags,
-    DropoutPool,
-    EpochTrainer,
+    BlockTrainer,
     Shape,
-    epoch_trainer,
+    TrainingData,
+    block_trainer,
     mean_embeddings,
 )
 
@@ -98,9 +97,13 @@ class FastText(keras.Model):
         largest, limit = int(tokens.max(initial=0)), int(self.settings["vocabulary_size"])
         if largest > limit:
             raise ValueError(f"token id {largest} is outside the vocabulary of {limit}")
-        bags = Bags.of(tokens)
-        weights = np.ones(len(labels)) if sample_weight is None else sample_weight
-        data = (bags, labels.astype(np.int32), np.asarray(weights, np.float32), tokens.shape[1])
+        data = TrainingData(
+            tokens,
+            labels,
+            np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight),
+            keep=1 - self.settings["dropout"],
+            dim=self.settings["embedding_dim"],
+        )
         self.optimizer.build(self.trainable_variables)
         rng = np.random.default_rng([self.settings["seed"], int(self.optimizer.iterations)])
         if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -109,7 +112,7 @@ class FastText(keras.Model):
         callbacks.on_train_begin()
         for epoch in range(initial_epoch, epochs):
             callbacks.on_epoch_begin(epoch)
-            loss, accuracy = self._run_epoch(*data, batch_size, rng)
+            loss, accuracy = self._run_epoch(data, batch_size, rng)
             if not np.isfinite(loss):
                 raise LossIsNaN(f"the loss became {loss} in epoch {epoch + 1}")
             callbacks.on_epoch_end(epoch, {"loss": loss, "accuracy": accuracy})
@@ -119,49 +122,31 @@ class FastText(keras.Model):
         return self.history
 
     def _run_epoch(
-        self,
-        bags: Bags,
-        labels: np.ndarray,
-        weights: np.ndarray,
-        positions: int,
-        batch_size: int,
-        rng: np.random.Generator,
+        self, data: TrainingData, batch_size: int, rng: np.random.Generator
     ) -> tuple[float, float]:
-        dim, keep = self.settings["embedding_dim"], 1 - self.settings["dropout"]
-        present = np.flatnonzero(np.bincount(bags.counts))
-        pool = DropoutPool.draw(rng, present, keep=keep, positions=positions, dim=dim)
-        order = rng.permutation(len(labels)).astype(np.int32)
-        seed = rng.integers(2**31, size=2, dtype=np.int32)
-        rates = self.optimizer.learning_rates(-(-len(labels) // batch_size))
         trainer = self._lend_weights()
-        loss, accuracy = trainer.run_epoch(
-            bags, pool, labels, weights, order, seed, batch_size, rates
-        )
+        loss, hits = 0.0, 0.0
+        for pool, block in data.draw_epoch(rng, batch_size):
+            rates = self.optimizer.learning_rates(len(block.starts) - 1)
+            sums = trainer.run_block(pool, block, batch_size, rates)
+            self.optimizer.iterations.value.assign(trainer.iterations)
+            loss, hits = loss + float(sums[0]), hits + float(sums[1])
         self._take_back_weights(trainer)
-        return float(loss), float(accuracy)
+        return loss / len(data.labels), hits / len(data.labels)
 
-    def _lend_weights(self) -> EpochTrainer:
-        embeddings, kernel = self.embedding.embeddings, self.dense.kernel
-        keep = 1 - self.settings["dropout"]
-        shape = Shape(
-            embeddings.shape[0],
-            embeddings.shape[1],
-            kernel.shape[1],
-            keep,
-            self.optimizer.constants,
-        )
-        trainer = epoch_trainer(shape)
+    def _lend_weights(self) -> BlockTrainer:
+        sizes = (*self.embedding.embeddings.shape, self.dense.kernel.shape[1])
+        trainer = block_trainer(Shape(sizes[0], sizes[1], sizes[2], self.optimizer.constants))
         trainer.iterations.assign(self.optimizer.iterations.value)
         for theirs, ours in self._slot_pairs(trainer):
             theirs.assign(ours)
         return trainer
 
-    def _take_back_weights(self, trainer: EpochTrainer) -> None:
-        self.optimizer.iterations.value.assign(trainer.iterations)
+    def _take_back_weights(self, trainer: BlockTrainer) -> None:
         for theirs, ours in self._slot_pairs(trainer):
             ours.assign(theirs)
 
-    def _slot_pairs(self, trainer: EpochTrainer) -> list[tuple[tf.Variable, tf.Variable]]:
+    def _slot_pairs(self, trainer: BlockTrainer) -> list[tuple[tf.Variable, tf.Variable]]:
         weights = (self.embedding.embeddings, self.dense.kernel, self.dense.bias)
         ours = zip(*(self.optimizer.slots(weight) for weight in weights), strict=True)
         return [

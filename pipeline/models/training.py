@@ -10,6 +10,7 @@ What it computes has the same distribution as the Keras graph of `network.FastTe
 """
 
 import functools
+from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -18,7 +19,8 @@ import tensorflow as tf
 from pipeline.models.optimizer import AdamConstants, apply_adam
 
 CHUNK = 4096  # texts at a time, where whole-dataset arrays would be large
-POOL_ROWS = ((1, 4096), (8, 512), (2**31 - 1, 64))  # (occurrences up to, pool rows): powers of 2
+BLOCK = 65536  # texts the compiled function gets at a time
+POOL_ROWS = ((1, 4096), (8, 512), (2**31 - 1, 32))  # (occurrences up to, pool rows): powers of 2
 
 
 class Bags(NamedTuple):
@@ -49,48 +51,128 @@ def _count_tokens(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return ordered.ravel()[at], np.diff(np.append(at, first.size)), first.sum(axis=1)
 
 
-class DropoutPool(NamedTuple):
-    """Numbers to multiply embeddings by. For c occurrences: `sizes[c]` rows from `starts[c]`.
+class PoolLayout(NamedTuple):
+    """Where each entry's dropout numbers are in the pool: a row start + (random & mask).
 
-    rows: (all rows, embedding_dim) float32, Binomial(c, keep) / (keep * positions).
+    starts, masks: (entries,). present: the occurrence counts in the pool; sizes: rows of each.
     """
 
-    rows: np.ndarray
     starts: np.ndarray
+    masks: np.ndarray
+    present: np.ndarray
     sizes: np.ndarray
 
     @classmethod
+    def of(cls, counts: np.ndarray) -> Self:
+        """Return the layout for entries with these occurrence counts."""
+        present = np.flatnonzero(np.bincount(counts))
+        sizes = np.array([next(rows for upto, rows in POOL_ROWS if c <= upto) for c in present])
+        starts_of, masks_of = np.zeros((2, present[-1] + 1), np.int32)
+        starts_of[present] = np.cumsum(sizes) - sizes
+        masks_of[present] = sizes - 1
+        return cls(starts_of[counts], masks_of[counts], present, sizes)
+
+    def choose_rows(self, rng: np.random.Generator) -> np.ndarray:
+        """Return a random row of the pool for each entry: (entries,) int32."""
+        draw = np.frombuffer(rng.bytes(4 * len(self.masks)), np.int32)
+        rows: np.ndarray = self.starts + (draw & self.masks)
+        return rows
+
     def draw(
-        cls, rng: np.random.Generator, present: np.ndarray, *, keep: float, positions: int, dim: int
-    ) -> Self:
-        """Return a new pool for the occurrence counts in `present` (ascending)."""
-        size_of = [next(rows for upto, rows in POOL_ROWS if c <= upto) for c in present]
-        sizes, starts = np.ones((2, present[-1] + 1), np.int32)
-        sizes[present], starts[present] = size_of, np.cumsum([0, *size_of[:-1]])
-        kept = rng.binomial(np.repeat(present, size_of)[:, None], keep, (sum(size_of), dim))
-        return cls((kept / (keep * positions)).astype(np.float32), starts, sizes)
+        self, rng: np.random.Generator, *, keep: float, positions: int, dim: int
+    ) -> np.ndarray:
+        """Return a new pool, (rows, dim): Binomial(count, keep) / (keep * positions)."""
+        counts = np.repeat(self.present, self.sizes)[:, None]
+        kept = rng.binomial(counts, keep, (len(counts), dim))
+        return (kept / (keep * positions)).astype(np.float32)
+
+
+class Block(NamedTuple):
+    """Consecutive batches, end to end, as the compiled epoch reads them.
+
+    ids, pool_rows, text_of: (entries,) token, row of the dropout pool, place in the batch.
+    starts: (batches + 1,) where each batch begins in those. labels, weights: (texts,).
+    mean_masks: (texts, dim) the second dropout, scaled.
+    """
+
+    ids: np.ndarray
+    pool_rows: np.ndarray
+    text_of: np.ndarray
+    starts: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    mean_masks: np.ndarray
+
+
+class TrainingData:
+    """Bags with labels and weights, dealt out in shuffled blocks with fresh dropout."""
+
+    def __init__(
+        self, tokens: np.ndarray, labels: np.ndarray, weights: np.ndarray, *, keep: float, dim: int
+    ) -> None:
+        self.bags = Bags.of(tokens)
+        self.labels = labels.astype(np.int32)
+        self.weights = weights.astype(np.float32)
+        self.keep, self.dim, self.positions = keep, dim, tokens.shape[1]
+        self.pool = PoolLayout.of(self.bags.counts)
+
+    def draw_epoch(
+        self, rng: np.random.Generator, batch_size: int
+    ) -> Iterator[tuple[np.ndarray, Block]]:
+        """Yield (rows of the dropout pool, block) until every text was dealt out once."""
+        pool = self.pool.draw(rng, keep=self.keep, positions=self.positions, dim=self.dim)
+        pool_rows = self.pool.choose_rows(rng)
+        order = rng.permutation(len(self.labels))
+        step = max(BLOCK // batch_size, 1) * batch_size
+        for first in range(0, len(order), step):
+            yield pool, self._block(order[first : first + step], pool_rows, batch_size, rng)
+
+    def _block(
+        self,
+        texts: np.ndarray,
+        pool_rows: np.ndarray,
+        batch_size: int,
+        rng: np.random.Generator,
+    ) -> Block:
+        first = self.bags.starts[texts]
+        sizes = self.bags.starts[texts + 1] - first
+        ends = np.cumsum(sizes)
+        source = np.repeat(first - (ends - sizes), sizes)
+        source += np.arange(ends[-1])
+        places = (np.arange(len(texts)) % batch_size).astype(np.int32)
+        batch_ends = ends[np.append(np.arange(batch_size, len(texts), batch_size), len(texts)) - 1]
+        kept = rng.random((len(texts), self.dim), np.float32) < self.keep
+        return Block(
+            ids=self.bags.tokens[source],
+            pool_rows=pool_rows[source],
+            text_of=np.repeat(places, sizes),
+            starts=np.concatenate([[0], batch_ends]).astype(np.int32),
+            labels=self.labels[texts],
+            weights=self.weights[texts],
+            mean_masks=kept / np.float32(self.keep),
+        )
 
 
 class Shape(NamedTuple):
-    """What a compiled epoch depends on, data and learning rate aside."""
+    """What a compiled block of training depends on, data and learning rate aside."""
 
     vocabulary_size: int
     embedding_dim: int
     num_classes: int
-    keep: float
     adam: AdamConstants
 
 
 @functools.lru_cache(maxsize=8)
-def epoch_trainer(shape: Shape) -> "EpochTrainer":
+def block_trainer(shape: Shape) -> "BlockTrainer":
     """Return the trainer for networks of this shape; it is compiled once per process."""
-    return EpochTrainer(shape)
+    return BlockTrainer(shape)
 
 
-_VECTOR = functools.partial(tf.TensorSpec, [None])
+_INTS, _FLOATS = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
+_MATRIX = tf.TensorSpec([None, None], tf.float32)
 
 
-class EpochTrainer:
+class BlockTrainer:
     """Holds the weights and Adam moments while it trains; one compiled function per instance."""
 
     def __init__(self, shape: Shape) -> None:
@@ -105,85 +187,55 @@ class EpochTrainer:
 
     @tf.function(
         input_signature=[
-            (_VECTOR(tf.int32), _VECTOR(tf.int32), _VECTOR(tf.int64)),
-            (tf.TensorSpec([None, None]), _VECTOR(tf.int32), _VECTOR(tf.int32)),
-            _VECTOR(tf.int32),
-            _VECTOR(tf.float32),
-            _VECTOR(tf.int32),
-            _VECTOR(tf.int32),
+            _MATRIX,
+            Block(_INTS, _INTS, _INTS, _INTS, _INTS, _FLOATS, _MATRIX),
             tf.TensorSpec([], tf.int32),
-            _VECTOR(tf.float32),
+            _FLOATS,
         ]
     )
-    def run_epoch(
-        self,
-        bags: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
-        pool: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
-        labels: tf.Tensor,
-        weights: tf.Tensor,
-        order: tf.Tensor,
-        seed: tf.Tensor,
-        batch_size: tf.Tensor,
-        learning_rates: tf.Tensor,
+    def run_block(
+        self, pool: tf.Tensor, block: Block, batch_size: tf.Tensor, learning_rates: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Train on all texts in `order`; return the mean weighted loss and the accuracy.
+        """Train on the batches of `block`; return the summed weighted loss and right answers.
 
         Args:
-            bags, pool: the fields of Bags and DropoutPool.
-            labels, weights: (texts,) class indices and sample weights.
-            order: (texts,) a permutation. seed: (2,) for dropout.
-            learning_rates: (steps,) one for each batch.
+            pool: (rows, dim), what a token's embedding is multiplied by.
+            learning_rates: (batches,).
         """
-        n, keep = tf.size(order), self.shape.keep
-        kept = tf.random.stateless_uniform([n, self.shape.embedding_dim], seed) < keep
-        mean_masks = tf.cast(kept, tf.float32) / keep
         loss, hits = 0.0, 0.0
         for step in tf.range(tf.size(learning_rates)):
-            first = step * batch_size
-            batch = order[first : first + batch_size]
-            ids, starts = _gather_bags(bags[0], bags[2], batch)
-            masks = _draw_masks(pool, _gather_bags(bags[1], bags[2], batch)[0], seed[1], step)
+            low, high = block.starts[step], block.starts[step + 1]
+            first, last = step * batch_size, (step + 1) * batch_size
             batch_loss, batch_hits = self._step(
-                ids,
-                starts,
-                masks,
-                mean_masks[first : first + batch_size],
-                tf.gather(labels, batch),
-                tf.gather(weights, batch),
+                Block(
+                    block.ids[low:high],
+                    tf.gather(pool, block.pool_rows[low:high]),
+                    block.text_of[low:high],
+                    high - low,
+                    block.labels[first:last],
+                    block.weights[first:last],
+                    block.mean_masks[first:last],
+                ),
                 learning_rates[step],
             )
             loss += batch_loss
             hits += batch_hits
-        return loss / tf.cast(n, tf.float32), hits / tf.cast(n, tf.float32)
+        return loss, hits
 
-    def _step(
-        self,
-        ids: tf.Tensor,
-        starts: tf.Tensor,
-        masks: tf.Tensor,
-        mean_mask: tf.Tensor,
-        labels: tf.Tensor,
-        weights: tf.Tensor,
-        learning_rate: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Forward, backward and update for one batch; return summed loss and right answers.
-
-        ids: (entries,) tokens of the batch's bags, which begin at starts: (batch + 1,).
-        masks: (entries, dim) and mean_mask: (batch, dim), the two dropouts, scaled.
-        """
+    def _step(self, batch: Block, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Forward, backward and update; `pool_rows` holds the drawn rows, `starts` their number."""
         embeddings, kernel, bias = self.state[0]
-        entries, size = tf.size(ids), tf.size(labels)
-        text_of = _text_of_entry(starts, entries, size)
+        ids, masks, text_of, entries, labels, weights, mean_masks = batch
         # GatherV2 of the value, not tf.gather of the variable: after the latter TensorFlow
         # copies the whole table at each update.
         vectors = tf.raw_ops.GatherV2(params=embeddings.read_value(), indices=ids, axis=0) * masks
-        mean = tf.math.segment_sum(vectors, text_of) * mean_mask
+        mean = tf.math.segment_sum(vectors, text_of) * mean_masks
         logits = tf.matmul(mean, kernel) + bias
         loss, d_logits = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(
             features=logits, labels=labels
         )
-        d_logits *= (weights / tf.cast(size, tf.float32))[:, None]
-        d_mean = tf.matmul(d_logits, kernel, transpose_b=True) * mean_mask
+        d_logits *= (weights / tf.cast(tf.size(labels), tf.float32))[:, None]
+        d_mean = tf.matmul(d_logits, kernel, transpose_b=True) * mean_masks
         gradients = (
             _sum_rows(tf.gather(d_mean, text_of) * masks, ids, entries, self.shape),
             tf.matmul(mean, d_logits, transpose_a=True),
@@ -200,47 +252,13 @@ class EpochTrainer:
             apply_adam(gradient, slots, learning_rate, powers, self.shape.adam)
 
 
-def _gather_bags(
-    values: tf.Tensor, starts: tf.Tensor, batch: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the entries of the chosen bags, end to end, and where each begins."""
-    ragged = tf.raw_ops.RaggedGather(
-        params_nested_splits=[starts],
-        params_dense_values=values,
-        indices=batch,
-        OUTPUT_RAGGED_RANK=1,
-    )
-    return ragged.output_dense_values, ragged.output_nested_splits[0]
-
-
-def _draw_masks(
-    pool: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
-    occurrences: tf.Tensor,
-    seed: tf.Tensor,
-    step: tf.Tensor,
-) -> tf.Tensor:
-    rows, starts, sizes = pool
-    draw = tf.random.stateless_uniform(
-        tf.shape(occurrences), tf.stack([seed, step]), None, None, tf.int32
-    )
-    within = tf.bitwise.bitwise_and(draw, tf.gather(sizes, occurrences) - 1)
-    return tf.gather(rows, tf.gather(starts, occurrences) + within)
-
-
-def _text_of_entry(starts: tf.Tensor, entries: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    marks = tf.scatter_nd(
-        starts[1:-1, None], tf.ones([size - 1], tf.int32), [tf.cast(entries, tf.int64)]
-    )
-    return tf.cumsum(marks)
-
-
 def _sum_rows(rows: tf.Tensor, ids: tf.Tensor, entries: tf.Tensor, shape: Shape) -> tf.Tensor:
     """Return (vocabulary, dim): the sum of `rows` for each id, as a product with a one-hot matrix.
 
     On a CPU this takes a fifth of the time of unsorted_segment_sum.
     """
     return tf.raw_ops.SparseTensorDenseMatMul(
-        a_indices=tf.cast(tf.stack([tf.range(entries), ids], axis=1), tf.int64),
+        a_indices=tf.stack([tf.range(entries), ids], axis=1),
         a_values=tf.ones([entries]),
         a_shape=tf.cast(tf.stack([entries, shape.vocabulary_size]), tf.int64),
         b=rows,
