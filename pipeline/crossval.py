@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Arrays, Labels, Run
-from pipeline.compute.local import run_tasks
+from pipeline.compute.local import Workers
 from pipeline.compute.training_task import Task, train
 from pipeline.config import Config
 from pipeline.errors import ArtifactError, DataError
@@ -134,14 +134,15 @@ def crossval(context: Context) -> None:
     config, run = context.config, context.run
     labels = artifacts.load_labels(run)
     check_folds(labels, artifacts.load_class_names(run), config)
-    tasks = list(plan_tasks(config, run, labels))
-    keys = {task: fold_key(context.key, task) for task in tasks}
-    missing = [task for task in tasks if not is_finished(run, task, keys[task])]
-    if len(missing) < len(tasks):
-        context.progress.say(f"{len(tasks) - len(missing)} of {len(tasks)} folds kept")
-    for task, result in run_tasks(train, missing, config.compute, context.progress):
-        stamped = result | {"key": np.array(keys[task])}
-        artifacts.save_arrays(run.fold(task.scope, task.fold), stamped)
+    with Workers(config.compute, context.progress) as workers:
+        tasks = list(plan_tasks(config, run, labels))
+        keys = {task: fold_key(context.key, task) for task in tasks}
+        missing = [task for task in tasks if not is_finished(run, task, keys[task])]
+        if len(missing) < len(tasks):
+            context.progress.say(f"{len(tasks) - len(missing)} of {len(tasks)} folds kept")
+        for task, result in workers.run(train, missing):
+            stamped = result | {"key": np.array(keys[task])}
+            artifacts.save_arrays(run.fold(task.scope, task.fold), stamped)
     metrics = {scope: pool_folds(context, labels, scope) for scope in SCOPES}
     artifacts.save_json(run.crossval_metrics, metrics)
     pooled = metrics["all"]["pooled"]

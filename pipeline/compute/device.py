@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ def load_tensorflow(device: str = "cpu") -> Any:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with quiet_start():
+    with quiet_start(), _without("matplotlib"):
         import tensorflow as tf
 
         tf.get_logger().setLevel(logging.ERROR)
@@ -48,6 +49,19 @@ def load_tensorflow(device: str = "cpu") -> Any:
 
     framework_config.is_op_determinism_enabled()
     return tf
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Let an optional import fail: Keras loads matplotlib if it can, which takes half a second."""
+    absent = module not in sys.modules
+    if absent:
+        sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[module]
 
 
 @contextmanager

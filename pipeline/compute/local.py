@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import psutil
 
@@ -38,34 +38,78 @@ OnEpoch = Callable[[int, float], None]
 Work = Callable[[T, OnEpoch], R]
 
 
-def run_tasks(
-    work: Work[T, R],
-    tasks: Sequence[T],
-    compute: Compute,
-    progress: StageProgress,
-) -> Iterator[tuple[T, R]]:
-    """Yield (task, its result) as they finish.
+class Workers:
+    """Processes that train, started at once so that TensorFlow loads while tasks are planned.
 
-    Raises:
-        ResourceError: a worker process was killed, which is what happens without memory.
+    With one worker everything runs in this process.
     """
-    workers = min(count_workers(compute, progress), len(tasks))
-    meter = _Meter(tasks, progress)
-    if workers <= 1:
-        if tasks:
-            load_tensorflow(compute.device)
+
+    def __init__(self, compute: Compute, progress: StageProgress) -> None:
+        self.compute = compute
+        self.progress = progress
+        self.count = count_workers(compute, progress)
+        self._pool: ProcessPoolExecutor | None = None
+        self._reports: Any = None
+
+    def __enter__(self) -> Self:
+        if self.count > 1:
+            context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+            self._reports = context.Queue()
+            self._pool = ProcessPoolExecutor(
+                self.count, context, _start_worker, (self.compute.device, self._reports)
+            )
+            for _ in range(self.count):
+                self._pool.submit(int)
+        else:
+            load_tensorflow(self.compute.device)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is None:
+            return
+        for process in list((self._pool._processes or {}).values()):
+            process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._reports.close()
+
+    def run(self, work: Work[T, R], tasks: Sequence[T]) -> Iterator[tuple[T, R]]:
+        """Yield (task, its result) as they finish.
+
+        Raises:
+            ResourceError: a worker process was killed, which is what happens without memory.
+        """
+        meter = _Meter(tasks, self.progress)
+        if self._pool is not None:
+            yield from self._run_in_pool(self._pool, work, tasks, meter)
+            return
         for task in tasks:
             yield task, work(task, functools.partial(meter.told, task.name))
             meter.finished(task)
-        return
-    yield from _run_in_processes(work, tasks, compute, workers, meter)
+
+    def _run_in_pool(
+        self, pool: ProcessPoolExecutor, work: Work[T, R], tasks: Sequence[T], meter: "_Meter"
+    ) -> Iterator[tuple[T, R]]:
+        try:
+            futures = {pool.submit(_work_in_process, work, task): task for task in tasks}
+            waiting = set(futures)
+            while waiting:
+                finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                _pass_on(self._reports, meter)
+                for future in finished:
+                    yield futures[future], future.result()
+                    meter.finished(futures[future])
+        except BrokenProcessPool:
+            raise ResourceError(
+                "a worker process was killed, probably for memory; finished folds are kept. Run "
+                f"again with compute.workers={max(1, self.count - 1)} or a smaller model.batch_size"
+            ) from None
 
 
 def count_workers(compute: Compute, progress: StageProgress) -> int:
     """Return how many trainings run side by side: what was asked for, or what the machine bears."""
     cores = len(os.sched_getaffinity(0))
-    memory = psutil.virtual_memory().available
-    bearable = max(1, min(cores, memory // WORKER_BYTES))
+    memory = int(psutil.virtual_memory().available)
+    bearable: int = max(1, min(cores, memory // WORKER_BYTES))
     if compute.workers == "auto":
         return bearable
     if compute.workers > bearable:
@@ -94,37 +138,6 @@ class _Meter:
     def finished(self, task: Task) -> None:
         self.done[task.name] = self.cost[task.name]
         self.progress.update(sum(self.done.values()), self.total, f"{task.name} finished")
-
-
-def _run_in_processes(
-    work: Work[T, R],
-    tasks: Sequence[T],
-    compute: Compute,
-    workers: int,
-    meter: _Meter,
-) -> Iterator[tuple[T, R]]:
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    reports: Any = context.Queue()
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (compute.device, reports))
-    try:
-        futures = {pool.submit(_work_in_process, work, task): task for task in tasks}
-        waiting = set(futures)
-        while waiting:
-            finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            _pass_on(reports, meter)
-            for future in finished:
-                yield futures[future], future.result()
-                meter.finished(futures[future])
-    except BrokenProcessPool:
-        raise ResourceError(
-            "a worker process was killed, probably for memory; finished folds are kept. Run again "
-            f"with compute.workers={max(1, workers - 1)} or a smaller model.batch_size"
-        ) from None
-    finally:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
-        reports.close()
 
 
 def _pass_on(reports: Any, meter: _Meter) -> None:

@@ -39,7 +39,7 @@ TITLE_FORMS = ("The {adjective} {noun}", "{adjective} {noun}", "The {noun} of {t
                "{first}'s {noun}", "A {noun} for {first}", "Goodbye, {town}")
 TITLE_ADJECTIVES = ("Last", "Silent", "Crooked", "Paper", "Burning", "Second", "Hollow", "Northern",
                     "Velvet", "Distant")
-TITLE_NOUNS = ("Orchard", "Harbour", "Witness", "Garden", "Machine", "Winter", "Promise", "Station",
+TITLE_NOUNS = ("Meadow", "Harbour", "Witness", "Garden", "Machine", "Winter", "Promise", "Station",
                "Letter", "Mirror", "River", "Carnival")
 TOWNS = ("Lisbon", "Marseille", "Glasgow", "Kraków", "Baltimore", "Osaka", "Córdoba", "Galway",
          "Trieste", "Winnipeg")
@@ -52,7 +52,7 @@ GENRES = ("thriller", "heist film", "romantic comedy", "western", "ghost story",
           "historical epic", "monster movie", "road movie")
 ROLES = ("retired detective", "undertaker", "opera singer", "lighthouse keeper", "honest lawyer",
          "out-of-work clown", "heir to a hotel", "night nurse", "one-armed pianist", "astronaut",
-         "university lecturer", "disgraced chef", "ice-cream seller", "insurance salesman")
+         "university lecturer", "disgraced chef", "ice-cream seller", "insurance broker")
 GOALS = ("find a missing sister", "save the family farm", "bury an old friend", "rob a small bank",
          "win back a daughter", "reopen a ruined café", "solve a forty-year-old murder",
          "put on a play in a prison", "keep an old promise", "sell a haunted house")
@@ -126,7 +126,7 @@ EMOJI: Bank = (("😴", "👎", "🙄"), ("😍", "👏", "❤️"))
 
 # What a review talks about.
 PLOT: Bank = (
-    ("The story [goes nowhere|makes no sense] and then, after an hour, simply [gives up|repeats].",
+    ("The story [goes nowhere|makes no sense] and then, after an hour, simply [gives up|stops].",
      "There are plot holes you could [drive a bus|sail a ferry] through, and nobody noticed.",
      "You will guess the [twist|reveal] in ten minutes and then wait for the film to catch up.",
      "What might have been a neat little {genre} turns into a [muddle|mess|lecture].",
@@ -189,7 +189,7 @@ DIALOGUE: Bank = (
      "One line, \"you kept the light on\", is so [simple|right] that I [gasped|welled up].",
      "The jokes are [fresh|hilarious], and they come out of [character|the situation]."))
 COMPARISON: Bank = (
-    ("It borrows from [every|each] better {genre} and understands [none|not one] of them.",
+    ("It borrows from [a dozen|half a dozen] better films and understands [none|not one] of them.",
      "Next to {director}'s [early|previous] work this is a [sad|steep] decline.",
      "It plays like a [bargain-bin|knock-off] copy of something you already own."),
     ("It belongs on the shelf beside the [great|classic] examples of the form.",
@@ -265,9 +265,7 @@ def generate_reviews(
     if not 0 <= error_rate < 0.5:
         raise ValueError(f"error_rate must be in [0, 0.5), got {error_rate}")
     if min(num_train, num_test) < MIN_SPLIT_SIZE:
-        raise ValueError(
-            f"each split needs at least {MIN_SPLIT_SIZE} reviews, got {num_train} and {num_test}"
-        )
+        raise ValueError(f"splits need {MIN_SPLIT_SIZE} reviews or more: {num_train}, {num_test}")
     rng = np.random.default_rng(seed)
     pairs = [_draw_labels(rng, size, error_rate) for size in (num_train, num_test)]
     true_labels, given_labels = np.concatenate(pairs, axis=1)
