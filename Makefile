@@ -14,7 +14,7 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) test check clean gpu FORCE
+.PHONY: help all demo $(STAGES) test check bench clean gpu FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -23,6 +23,7 @@ help: ## print this list
 	@echo "make all CONFIG=configs/x.yaml  another dataset or experiment"
 	@echo "make all SET=\"model.epochs=3\"  any key overridden"
 	@echo "make STAGE                    up to one of: $(STAGES)"
+	@echo "make bench                    how fast, against what people would use instead (half an hour)"
 	@echo "make test                     the tests"
 	@echo "make check                    style and types"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
@@ -94,6 +95,13 @@ $(VENV)/ready-dev: requirements-dev.txt $(VENV)/ready
 	$(INSTALL) requirements-dev.txt
 	@touch $@
 
+$(VENV)/ready-bench: requirements-bench.txt $(VENV)/ready
+	$(INSTALL) requirements-bench.txt
+	@touch $@
+
+bench: $(VENV)/ready-bench
+	$(PY) -m benchmarks.run
+
 gpu: $(VENV)/ready requirements-gpu.txt
 	$(INSTALL) requirements-gpu.txt
 
@@ -110,6 +118,8 @@ requirements: ## the hashed requirements again, from pyproject.toml (needs uv)
 		--python-version 3.11 pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --extra bench -c requirements.txt pyproject.toml -o requirements-bench.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra gpu -c requirements.txt pyproject.toml -o requirements-gpu.txt
 .PHONY: requirements

@@ -1,20 +1,15 @@
 """The fastText-style network of the experiment, as a Keras model with a fast `fit`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.models.batches import CHUNK, TrainingData, stack
 from pipeline.models.optimizer import FusedAdam
-from pipeline.models.training import (
-    CHUNK,
-    BlockTrainer,
-    Shape,
-    TrainingData,
-    block_trainer,
-    mean_embeddings,
-)
+from pipeline.models.training import BlockTrainer, Shape, block_trainer, mean_embeddings
 
 
 class LossIsNaN(ArithmeticError):
@@ -94,66 +89,38 @@ class FastText(keras.Model):
         callbacks: Any = None,
         verbose: Any = 0,
     ) -> keras.callbacks.History:
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=self)
+        replica = Replica(self, self.training_data(tokens, labels, sample_weight), callbacks)
+        fit_replicas([replica], batch_size=batch_size, epochs=range(initial_epoch, epochs))
+        return self.history
+
+    def training_data(
+        self, tokens: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> TrainingData:
+        """Return what the fast path trains on.
+
+        Raises:
+            ValueError: a token id is outside the vocabulary; TensorFlow would say so on a CPU
+                and use zeros on a GPU.
+        """
         largest, limit = int(tokens.max(initial=0)), int(self.settings["vocabulary_size"])
         if largest > limit:
             raise ValueError(f"token id {largest} is outside the vocabulary of {limit}")
-        data = TrainingData(
+        return TrainingData(
             tokens,
             labels,
             np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight),
             keep=1 - self.settings["dropout"],
             dim=self.settings["embedding_dim"],
         )
+
+    def slots(self) -> list[list[tf.Variable]]:
+        """Return weights, first and second moments, each [embeddings, kernel, bias]."""
         self.optimizer.build(self.trainable_variables)
-        rng = np.random.default_rng([self.settings["seed"], int(self.optimizer.iterations)])
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=self)
-        self.stop_training = False
-        callbacks.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
-            callbacks.on_epoch_begin(epoch)
-            loss, accuracy = self._run_epoch(data, batch_size, rng)
-            if not np.isfinite(loss):
-                raise LossIsNaN(f"the loss became {loss} in epoch {epoch + 1}")
-            callbacks.on_epoch_end(epoch, {"loss": loss, "accuracy": accuracy})
-            if self.stop_training:
-                break
-        callbacks.on_train_end()
-        return self.history
-
-    def _run_epoch(
-        self, data: TrainingData, batch_size: int, rng: np.random.Generator
-    ) -> tuple[float, float]:
-        trainer = self._lend_weights()
-        loss, hits = 0.0, 0.0
-        for pool, block in data.draw_epoch(rng, batch_size):
-            rates = self.optimizer.learning_rates(len(block.starts) - 1)
-            sums = trainer.run_block(pool, block, batch_size, rates)
-            self.optimizer.iterations.value.assign(trainer.iterations)
-            loss, hits = loss + float(sums[0]), hits + float(sums[1])
-        self._take_back_weights(trainer)
-        return loss / len(data.labels), hits / len(data.labels)
-
-    def _lend_weights(self) -> BlockTrainer:
-        sizes = (*self.embedding.embeddings.shape, self.dense.kernel.shape[1])
-        trainer = block_trainer(Shape(sizes[0], sizes[1], sizes[2], self.optimizer.constants))
-        trainer.iterations.assign(self.optimizer.iterations.value)
-        for theirs, ours in self._slot_pairs(trainer):
-            theirs.assign(ours)
-        return trainer
-
-    def _take_back_weights(self, trainer: BlockTrainer) -> None:
-        for theirs, ours in self._slot_pairs(trainer):
-            ours.assign(theirs)
-
-    def _slot_pairs(self, trainer: BlockTrainer) -> list[tuple[tf.Variable, tf.Variable]]:
         weights = (self.embedding.embeddings, self.dense.kernel, self.dense.bias)
-        ours = zip(*(self.optimizer.slots(weight) for weight in weights), strict=True)
-        return [
-            pair
-            for held, own in zip(trainer.state, ours, strict=True)
-            for pair in zip(held, own, strict=True)
-        ]
+        columns = zip(*(self.optimizer.slots(weight) for weight in weights), strict=True)
+        return [list(column) for column in columns]
 
     def predict(self, x: Any, batch_size: Any = None, **kwargs: Any) -> Any:
         """Return (texts, classes) probabilities; arrays of token ids take a fused lookup."""
@@ -165,6 +132,101 @@ class FastText(keras.Model):
             mean = mean_embeddings(embeddings, x[first : first + CHUNK])
             chunks.append(tf.nn.softmax(self.dense(mean)).numpy())
         return np.concatenate(chunks)
+
+
+class Replica(NamedTuple):
+    """A network to be trained on the fast path, its data, and who is told of its epochs."""
+
+    network: FastText
+    data: TrainingData
+    callbacks: keras.callbacks.CallbackList
+
+
+def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range) -> None:
+    """Train networks of one shape side by side; each as it would be trained alone.
+
+    Raises:
+        LossIsNaN: the loss of one of them is not finite any more.
+        ValueError: they differ in shape, or in the number of batches an epoch.
+    """
+    networks = [replica.network for replica in replicas]
+    shapes = {(*network.embedding.embeddings.shape, network.dense.units) for network in networks}
+    if len(shapes) != 1:
+        raise ValueError(f"replicas trained together have one shape, not {sorted(shapes)}")
+    constants = networks[0].optimizer.constants
+    vocabulary_size, dim, num_classes = shapes.pop()
+    shape = Shape(vocabulary_size, dim, num_classes, constants, len(replicas))
+    trainer = block_trainer(shape)
+    rngs = [
+        np.random.default_rng([network.settings["seed"], int(network.optimizer.iterations)])
+        for network in networks
+    ]
+    for replica in replicas:
+        replica.network.stop_training = False
+        replica.callbacks.on_train_begin()
+    for epoch in epochs:
+        for replica in replicas:
+            replica.callbacks.on_epoch_begin(epoch)
+        logs = _run_epoch(trainer, replicas, rngs, batch_size)
+        for replica, log in zip(replicas, logs, strict=True):
+            if not np.isfinite(log["loss"]):
+                raise LossIsNaN(f"the loss became {log['loss']} in epoch {epoch + 1}")
+            replica.callbacks.on_epoch_end(epoch, log)
+        if all(network.stop_training for network in networks):
+            break
+    for replica in replicas:
+        replica.callbacks.on_train_end()
+
+
+def _run_epoch(
+    trainer: BlockTrainer,
+    replicas: Sequence[Replica],
+    rngs: Sequence[np.random.Generator],
+    batch_size: int,
+) -> list[dict[str, float]]:
+    networks = [replica.network for replica in replicas]
+    _lend_state(trainer, networks)
+    sums = np.zeros((2, len(replicas)))
+    dealt = (
+        replica.data.draw_epoch(rng, batch_size)
+        for replica, rng in zip(replicas, rngs, strict=True)
+    )
+    for deals in zip(*dealt, strict=True):
+        rows = trainer.shape.vocabulary_size
+        pool, block = (
+            deals[0]
+            if len(deals) == 1
+            else stack(deals, vocabulary_size=rows, batch_size=batch_size)
+        )
+        rates = networks[0].optimizer.learning_rates(len(block.starts) - 1)
+        sums += [
+            part.numpy() for part in trainer.run_block(pool, block, batch_size * len(deals), rates)
+        ]
+        for network in networks:
+            network.optimizer.iterations.value.assign(trainer.iterations)
+    _take_back_state(trainer, networks)
+    sizes = [len(replica.data.labels) for replica in replicas]
+    means = (sums / sizes).T.tolist()
+    return [{"loss": loss, "accuracy": accuracy} for loss, accuracy in means]
+
+
+def _lend_state(trainer: BlockTrainer, networks: Sequence[FastText]) -> None:
+    trainer.iterations.assign(networks[0].optimizer.iterations.value)
+    for held, own in zip(
+        trainer.state, zip(*(n.slots() for n in networks), strict=True), strict=True
+    ):
+        for variable, parts in zip(held, zip(*own, strict=True), strict=True):
+            variable.assign(
+                tf.reshape(tf.concat([tf.reshape(p, [-1]) for p in parts], 0), variable.shape)
+            )
+
+
+def _take_back_state(trainer: BlockTrainer, networks: Sequence[FastText]) -> None:
+    for place, network in enumerate(networks):
+        for held, own in zip(trainer.state, network.slots(), strict=True):
+            for variable, part in zip(held, own, strict=True):
+                stacked = tf.reshape(variable, [len(networks), *part.shape])
+                part.assign(stacked[place])
 
 
 def _is_unset(value: Any) -> bool:

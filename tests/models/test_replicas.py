@@ -1,0 +1,78 @@
+"""Networks trained side by side come out as if each were trained alone."""
+
+import numpy as np
+import pytest
+
+from pipeline.compute.device import load_tensorflow
+
+load_tensorflow()
+import keras
+
+from pipeline.models.network import FastText, Replica, fit_replicas
+from pipeline.models.optimizer import FusedAdam
+
+VOCABULARY, LENGTH, CLASSES = 30, 12, 3
+
+
+def new_network(seed):
+    network = FastText(
+        vocabulary_size=VOCABULARY,
+        num_classes=CLASSES,
+        sequence_length=LENGTH,
+        embedding_dim=5,
+        dropout=0.2,
+        seed=seed,
+    )
+    network.compile(FusedAdam(0.01), loss="sparse_categorical_crossentropy")
+    return network
+
+
+def new_data(texts, seed):
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(0, VOCABULARY, (texts, LENGTH)).astype(np.uint8)
+    return tokens, rng.integers(0, CLASSES, texts)
+
+
+def as_replica(network, tokens, labels):
+    callbacks = keras.callbacks.CallbackList(add_history=True, model=network)
+    return Replica(network, network.training_data(tokens, labels), callbacks)
+
+
+def test_each_replica_is_trained_as_it_would_be_alone():
+    sizes = (50, 53, 63)  # at batch size 8: seven, seven and eight batches, so two and one
+    data = [new_data(texts, seed) for seed, texts in enumerate(sizes)]
+    alone = [new_network(seed) for seed in range(3)]
+    for network, (tokens, labels) in zip(alone, data, strict=True):
+        network.fit(tokens, labels, batch_size=8, epochs=3, verbose=0)
+    together = [new_network(seed) for seed in range(2)]
+    replicas = [as_replica(n, *d) for n, d in zip(together, data, strict=False)]
+    fit_replicas(replicas, batch_size=8, epochs=range(3))
+    for one, other in zip(alone, together, strict=False):
+        np.testing.assert_allclose(
+            other.history.history["loss"], one.history.history["loss"], rtol=1e-5
+        )
+        assert other.history.history["accuracy"] == one.history.history["accuracy"]
+        for expected, weight in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_allclose(weight, expected, atol=2e-6)
+        assert int(other.optimizer.iterations) == int(one.optimizer.iterations)
+
+
+def test_different_numbers_of_batches_are_refused():
+    replicas = [as_replica(new_network(s), *new_data(n, s)) for s, n in enumerate((50, 63))]
+    with pytest.raises(ValueError, match="same number of batches"):
+        fit_replicas(replicas, batch_size=8, epochs=range(1))
+
+
+def test_different_shapes_are_refused():
+    other = FastText(
+        vocabulary_size=VOCABULARY + 1,
+        num_classes=CLASSES,
+        sequence_length=LENGTH,
+        embedding_dim=5,
+        dropout=0.2,
+        seed=0,
+    )
+    other.compile(FusedAdam(), loss="sparse_categorical_crossentropy")
+    replicas = [as_replica(n, *new_data(20, 0)) for n in (new_network(0), other)]
+    with pytest.raises(ValueError, match="one shape"):
+        fit_replicas(replicas, batch_size=8, epochs=range(1))
