@@ -11,7 +11,6 @@ import importlib.metadata
 import os
 import platform
 import resource
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +51,7 @@ STAGES = {
     ),
 }
 # The frame decides when a stage runs, not what it computes.
-FRAME = {"artifacts", "cli", "config", "errors", "progress", "stage"}
+FRAME = {"artifacts", "cli", "config", "config_file", "errors", "progress", "stage"}
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
 
 
@@ -121,12 +120,6 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
         progress.say(f"done in {seconds:.1f} s")
 
 
-def start_afresh(folder: Path) -> None:
-    """Empty a folder of files that no longer belong to anything."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
 # --- what is out of date -------------------------------------------------------------------
 
 
@@ -156,6 +149,8 @@ class Checked:
             old, outputs = record["config"], record["outputs"]
             parts = {part: record[part] for part in ("code", "inputs")}
         except (ArtifactError, KeyError, TypeError):
+            old = outputs = None
+        if not (isinstance(old, dict) and isinstance(outputs, dict) and outputs):
             return f"{folder / RECORD} is damaged"
         new = self.made_from(name)
         if changes := changed_keys(old, new["config"]):
