@@ -10,8 +10,8 @@ import numpy as np
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.compute.device import load_tensorflow
-from pipeline.config import Config
 from pipeline.errors import ArtifactError, DataError
+from pipeline.schema import Config
 from pipeline.stage import Context, stage_main
 
 CLEANLEARN_PATH = 9  # place of this fit in the tree of seeds; scopes are 0, 1 and 2

@@ -14,8 +14,8 @@ from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Arrays, Labels, Run
 from pipeline.compute.local import Workers
 from pipeline.compute.training_task import Task, train
-from pipeline.config import Config
 from pipeline.errors import ArtifactError, DataError
+from pipeline.schema import Config
 from pipeline.stage import Context, stage_main
 
 SUM_TOLERANCE = 1e-3

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Run
-from pipeline.config import Evaluate, PublishedFigure
 from pipeline.crossval import calibration_error, scores
 from pipeline.errors import ConfigError
+from pipeline.schema import Evaluate, PublishedFigure
 from pipeline.stage import STAGES, Context, stage_main
 
 Metrics = dict[str, Any]

@@ -7,8 +7,8 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Labels, Run
-from pipeline.config import FindIssues
 from pipeline.crossval import check_pred_probs
+from pipeline.schema import FindIssues
 from pipeline.stage import Context, stage_main
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import artifacts
-from pipeline.config import Config, TfdsDataset
 from pipeline.data.examples import Examples
-from pipeline.data.sample import CLASS_NAMES, generate_reviews
+from pipeline.data.sources import read_examples
 from pipeline.errors import DataError
 from pipeline.stage import Context, stage_main
 
@@ -74,7 +73,7 @@ def check(examples: Examples) -> None:
 
 def prepare(context: Context) -> None:
     """Read the dataset and write examples.parquet and dataset.json."""
-    examples = read_examples(context.config)
+    examples = read_examples(context.config.dataset, seed=context.config.seed)
     check(examples)
     description = describe(examples)
     rows = pa.array(range(len(examples.texts)), pa.int64())
@@ -91,23 +90,6 @@ def prepare(context: Context) -> None:
         f"{description['extra_copies']} extra copies, "
         f"{description['texts_in_train_and_test']} texts in both train and test"
     )
-
-
-def read_examples(config: Config) -> Examples:
-    """Return the examples the `dataset` section names."""
-    if isinstance(config.dataset, TfdsDataset):
-        from pipeline.data.tfds import read_tfds
-
-        return read_tfds(config.dataset)
-    options = config.dataset.model_dump(exclude={"source"})
-    corpus = generate_reviews(**options, seed=config.seed)
-    numbers: Counter[str] = Counter()
-    ids = []
-    for split in corpus.splits:
-        ids.append(f"{split}/{numbers[split]}")
-        numbers[split] += 1
-    labels, truth = corpus.given_labels, corpus.true_labels
-    return Examples("sample", CLASS_NAMES, ids, corpus.splits, labels, corpus.texts, truth)
 
 
 if __name__ == "__main__":

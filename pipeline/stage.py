@@ -23,9 +23,11 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run, sha256_file
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import Config, Loaded, changed_keys, load_config, stage_slice
+from pipeline.config import Loaded, changed_keys, load_config, stage_slice
+from pipeline.data.sources import source_hashes
 from pipeline.errors import ArtifactError, LockedError
 from pipeline.progress import StageProgress
+from pipeline.schema import Config
 
 Record = dict[str, Any]
 
@@ -52,7 +54,7 @@ STAGES = {
     ),
 }
 # The frame decides when a stage runs, not what it computes.
-FRAME = {"artifacts", "cli", "config", "errors", "progress", "stage"}
+FRAME = {"artifacts", "cli", "config", "errors", "progress", "schema", "stage"}
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
 
 
@@ -168,7 +170,7 @@ class Checked:
 
     def made_from(self, name: str) -> Record:
         """Return what the outputs of stage `name` are a function of."""
-        inputs: dict[str, str] = {}
+        inputs = source_hashes(self.config.dataset) if name == "prepare" else {}
         for upstream in STAGES[name].reads:
             record = artifacts.load_json(self.run.stage(upstream) / RECORD)
             inputs |= {f"{upstream}/{file}": sha for file, sha in record["outputs"].items()}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import artifacts
-from pipeline.config import Vectorize
+from pipeline.schema import Vectorize
 from pipeline.stage import Context, stage_main
 
 PADDING, UNKNOWN = "", "[UNK]"

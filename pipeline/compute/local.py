@@ -16,9 +16,9 @@ from typing import Any, Protocol, Self, TypeVar
 import psutil
 
 from pipeline.compute.device import load_tensorflow
-from pipeline.config import Compute
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
+from pipeline.schema import Compute
 
 WORKER_BYTES = 1_500_000_000  # measured on IMDb: about 1.0 GB each
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import Arrays
-from pipeline.config import Model
 from pipeline.errors import DataError
+from pipeline.schema import Model
 
 OnEpoch = Callable[[int, float], None]
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
 
-from pipeline.config import Model
 from pipeline.models.network import FastText
 from pipeline.models.optimizer import FusedAdam
+from pipeline.schema import Model
 
 OPTIMIZERS = {"adam": FusedAdam, "keras_adam": keras.optimizers.Adam}
 
