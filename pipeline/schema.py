@@ -307,6 +307,10 @@ class FindIssues(Section):
     min_examples_per_class: Annotated[int, Field(ge=0)]
     neighbors: bool
 
+    def filter_options(self) -> dict[str, Any]:
+        """Return the arguments of cleanlab.filter.find_label_issues, apart from the ranking."""
+        return self.model_dump(exclude={"return_indices_ranked_by", "neighbors"})
+
 
 class Cleanlearn(Section):
     max_pruned_fraction: Annotated[float, Field(gt=0, le=1)]

@@ -44,9 +44,9 @@ STAGES = {
     "prepare": Stage(("seed", "dataset")),
     "vectorize": Stage(("vectorize",), ("prepare",)),
     "crossval": Stage(("seed", "model", "crossval"), ("prepare", "vectorize")),
-    "find_issues": Stage(("find_issues",), ("prepare", "crossval")),
+    "find_issues": Stage(("find_issues",), ("prepare", "vectorize", "crossval")),
     "cleanlearn": Stage(
-        ("seed", "model", "find_issues", "cleanlearn"),
+        ("seed", "vectorize", "model", "find_issues", "cleanlearn"),
         ("prepare", "vectorize", "crossval", "find_issues"),
     ),
     "evaluate": Stage(

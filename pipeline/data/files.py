@@ -1,12 +1,13 @@
-"""Local files, opened strictly: what is not plain UTF-8 text (or gzip of it) is refused in one line."""
+"""Local files, opened strictly: what is not plain text, or gzip of it, is refused in one line."""
 
 import gzip
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+import psutil
 
 from pipeline.errors import DataError, ResourceError
 
@@ -55,7 +56,7 @@ def check_file(path: Path) -> None:
         raise DataError(f"{short(path)}: cannot be read ({error.strerror}); check it") from None
     if size == 0:
         raise DataError(f"{short(path)}: is empty (0 bytes); name another file")
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = psutil.virtual_memory().available
     if size * MEMORY_PER_BYTE > free:
         raise ResourceError(
             f"{short(path)}: {size / 1e9:.1f} GB need about {size * MEMORY_PER_BYTE / 1e9:.1f} GB "

@@ -150,9 +150,7 @@ def _column_hint(name: str, names: list[str], delimiter: str) -> str:
         if len(names) == 1 and other != delimiter and other in names[0]:
             return f"; set dataset.delimiter: {json.dumps(other)}"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return (
-        f"; did you mean {shown(close[0])}?" if close else "; correct the column names in dataset"
-    )
+    return f"; did you mean {shown(close[0])}?" if close else "; correct the columns in dataset"
 
 
 # --- JSON lines -----------------------------------------------------------------------------

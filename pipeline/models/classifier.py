@@ -1,14 +1,12 @@
-"""The network as a scikit-learn classifier."""
+"""The fastText-style network as a scikit-learn classifier."""
 
 from typing import Any
 
 import keras
-import numpy as np
-from scikeras.wrappers import KerasClassifier
 
 from pipeline.models.network import FastText
 from pipeline.models.optimizer import FusedAdam
-from pipeline.schema import Model
+from pipeline.models.wrapper import TextClassifier
 
 OPTIMIZERS = {"adam": FusedAdam, "keras_adam": keras.optimizers.Adam}
 
@@ -29,7 +27,7 @@ def build_network(meta: dict[str, Any], params: dict[str, Any]) -> FastText:
     return network
 
 
-class FastTextClassifier(KerasClassifier):
+class FastTextClassifier(TextClassifier):
     """fastText-style classifier of token ids: X (texts, positions), y (texts,) labels.
 
     Every fit builds a new network, so a clone in each fold starts from its own weights.
@@ -65,28 +63,3 @@ class FastTextClassifier(KerasClassifier):
         self.dropout = dropout
         self.learning_rate = learning_rate
         self.seed = seed
-
-    def __sklearn_tags__(self) -> Any:
-        # scikeras 0.13 with scikit-learn 1.9 is not recognised as a classifier without this:
-        # cv=3 would silently become KFold instead of StratifiedKFold.
-        from sklearn.utils import ClassifierTags
-
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "classifier"
-        tags.classifier_tags = ClassifierTags()
-        return tags
-
-
-def make_classifier(
-    model: Model, *, vocabulary_size: int, seed: int, callbacks: Any = None
-) -> FastTextClassifier:
-    """Return an unfitted classifier with the settings of the config's `model` section."""
-    settings = model.model_dump(exclude={"name"})
-    return FastTextClassifier(
-        vocabulary_size=vocabulary_size, seed=seed, callbacks=callbacks, **settings
-    )
-
-
-def derive_seed(seed: int, *path: int) -> int:
-    """Return the seed of one training, a function of the config's seed and its place alone."""
-    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])
