@@ -55,7 +55,9 @@ def read_split(path: Path, files: dict[str, list[Path]], split: str, wanted: lis
         tables = [_read_arrow(file) for file in files[split]]
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise DataError(f"{short(path)}: split {shown(split)}: damaged ({reason})") from None
+        raise DataError(
+            f"{short(path)}: split {shown(split)}: damaged ({reason}); save the set again"
+        ) from None
     for table in tables:
         for name in wanted:
             if name not in table.column_names:

@@ -33,7 +33,9 @@ def resolve_labels(
         DataError: a blank label, one that is no class, names mixed with numbers, fractions,
             -1 (no label), one class only, or more classes than a classification has.
     """
-    first = {value: position for position, value in reversed(list(enumerate(values)))}
+    first: dict[str, int] = {}
+    for position, value in enumerate(values):
+        first.setdefault(value, position)
 
     def fault(value: str, what: str) -> DataError:
         return DataError(f"{place(first[value])}: column {shown(column)}: {what}")

@@ -52,12 +52,12 @@ def read_table(dataset: Table, *, seed: int) -> Examples:
     class_names, labels = resolve_labels(
         column(dataset.label_column), classes=classes, place=place, column=dataset.label_column
     )
-    splits = _split(dataset, parts, labels, seed=seed, column=column, place=place)
-    check_splits(splits, short(dataset.path))
     ids = [f"{name}/{position}" for name, part in parts for position in range(len(part))]
     if dataset.id_column is not None:
         ids = column(dataset.id_column)
         check_ids(ids, place=place, column=dataset.id_column)
+    splits = _split(dataset, parts, labels, seed=seed, column=column, place=place)
+    check_splits(splits, short(dataset.path))
     texts = [column(name) for name in dataset.text_columns]
     name = Path(dataset.path).name
     return Examples(name, class_names, ids, splits, labels, join_texts(texts))
