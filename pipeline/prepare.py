@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import artifacts
+from pipeline.artifacts import Run
 from pipeline.data.examples import Examples
 from pipeline.data.sources import read_examples
 from pipeline.errors import DataError
@@ -71,19 +72,24 @@ def check(examples: Examples) -> None:
             raise DataError(f"{examples.name}: has no {split} examples")
 
 
+def save_examples(run: Run, examples: Examples) -> None:
+    """Write examples.parquet and, where the truth is known, truth.parquet."""
+    rows = pa.array(range(len(examples.texts)), pa.int64())
+    columns = [rows, examples.ids, examples.splits, examples.labels, examples.texts]
+    table = pa.table(columns, names=artifacts.EXAMPLES_SCHEMA.names)
+    artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
+    run.truth.unlink(missing_ok=True)
+    if examples.truth is not None:
+        truth = pa.table({"id": examples.ids, "true_label": pa.array(examples.truth, pa.int32())})
+        artifacts.save_table(run.truth, truth)
+
+
 def prepare(context: Context) -> None:
     """Read the dataset and write examples.parquet and dataset.json."""
     examples = read_examples(context.config.dataset, seed=context.config.seed)
     check(examples)
     description = describe(examples)
-    rows = pa.array(range(len(examples.texts)), pa.int64())
-    columns = [rows, examples.ids, examples.splits, examples.labels, examples.texts]
-    table = pa.table(columns, names=artifacts.EXAMPLES_SCHEMA.names)
-    artifacts.save_table(context.run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
-    context.run.truth.unlink(missing_ok=True)
-    if examples.truth is not None:
-        truth = pa.table({"id": examples.ids, "true_label": pa.array(examples.truth, pa.int32())})
-        artifacts.save_table(context.run.truth, truth)
+    save_examples(context.run, examples)
     artifacts.save_json(context.run.dataset, description)
     context.progress.say(
         f"{description['num_examples']:,} examples, {description['num_classes']} classes, "
