@@ -63,7 +63,8 @@ $(R)/vectorize/stage.json: | $(R)/prepare/stage.json
 $(R)/crossval/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json
 	$(PY) -m pipeline.crossval $(ARGS)
 
-$(R)/find_issues/stage.json: | $(R)/prepare/stage.json $(R)/crossval/stage.json
+$(R)/find_issues/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \
+		$(R)/crossval/stage.json
 	$(PY) -m pipeline.find_issues $(ARGS)
 
 $(R)/cleanlearn/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \

@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.artifacts import Run, load_array, load_labels
+from pipeline.artifacts import Run, load_array, load_json, load_labels
 from pipeline.compute.device import load_tensorflow
 from pipeline.config import load_config
+from pipeline.models.registry import count_epochs, make_classifier
 
 CONFIG = Path("configs/imdb.yaml")
 
@@ -18,15 +19,13 @@ CONFIG = Path("configs/imdb.yaml")
 def main() -> None:
     run = Run(Path(sys.argv[1]))
     load_tensorflow()
-    from pipeline.models.classifier import make_classifier
-
     config = load_config(CONFIG).config
+    epochs = count_epochs(config.model)
+    size = len(load_json(run.vocabulary("train")))
     labels = load_labels(run)
     given, truth = labels.given[labels.rows("train")], labels.given[labels.rows("test")]
     train, test = (load_array(run.tokens(split)) for split in ("train", "test"))
-    classifier = make_classifier(
-        config.model, vocabulary_size=config.vectorize.max_tokens, seed=config.seed
-    )
+    classifier = make_classifier(config.model, vocabulary_size=size, seed=config.seed)
     cpu = time.process_time()
     classifier.fit(train, given)
     cpu = time.process_time() - cpu
@@ -34,7 +33,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "cpu_per_example_epoch": cpu / (len(train) * config.model.epochs),
+                "cpu_per_example_epoch": cpu / (len(train) * epochs),
                 "test_accuracy": accuracy,
             }
         )

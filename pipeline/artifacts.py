@@ -45,6 +45,7 @@ ISSUE_COLUMNS = (
     "normalized_margin",
     "text",
 )
+DATA_ISSUE_COLUMNS = ("issue", "group", "row", "id", "split", "given_label", "score", "text")
 Arrays = dict[str, np.ndarray]
 
 
@@ -72,6 +73,11 @@ class Run:
     def tokens(self, scope: str) -> Path:
         return self.folder / "vectorize" / f"{scope}.npy"
 
+    def inputs(self, scope: str, kind: str) -> Path:
+        """What the classifier gets: token ids, sparse counts or texts."""
+        suffix = {"tokens": "npy", "counts": "npz", "texts": "parquet"}[kind]
+        return self.folder / "vectorize" / f"{scope}.{suffix}"
+
     def vocabulary(self, scope: str) -> Path:
         return self.folder / "vectorize" / f"vocabulary_{scope}.json"
 
@@ -80,6 +86,10 @@ class Run:
 
     def pred_probs(self, scope: str) -> Path:
         return self.folder / "crossval" / f"pred_probs_{scope}.npy"
+
+    @property
+    def document_vectors(self) -> Path:
+        return self.folder / "crossval" / "document_vectors.npy"
 
     @property
     def crossval_metrics(self) -> Path:
@@ -91,6 +101,13 @@ class Run:
     @property
     def health(self) -> Path:
         return self.folder / "find_issues" / "health.json"
+
+    @property
+    def data_issues(self) -> Path:
+        return self.folder / "find_issues" / "data_issues.csv"
+
+    def linear_model(self, name: str) -> Path:
+        return self.folder / "cleanlearn" / f"{name}.npz"
 
     def keras_model(self, name: str) -> Path:
         return self.folder / "cleanlearn" / f"{name}.keras"
@@ -234,12 +251,14 @@ def load_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns)
 
 
-def save_issues(path: Path, rows: Iterator[tuple[Any, ...]]) -> None:
+def save_issues(
+    path: Path, rows: Iterator[tuple[Any, ...]], columns: tuple[str, ...] = ISSUE_COLUMNS
+) -> None:
     """Write issues as CSV with every field quoted; a text comes back exactly as it was."""
     with atomic_write(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerow(ISSUE_COLUMNS)
+        writer.writerow(columns)
         writer.writerows(rows)
         text.flush()
         text.detach()

@@ -9,9 +9,19 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
-from pipeline.compute.device import load_tensorflow
-from pipeline.config import Config
+from pipeline.compute.device import choose_device, load_tensorflow
+from pipeline.compute.training_task import epoch_callbacks, remedy, vocabulary_size
 from pipeline.errors import ArtifactError, DataError
+from pipeline.models.registry import (
+    arrays_of,
+    count_epochs,
+    derive_seed,
+    load_inputs,
+    make_classifier,
+    needs_tensorflow,
+    network_of,
+)
+from pipeline.schema import Config, Counts, Tokens
 from pipeline.stage import Context, stage_main
 
 CLEANLEARN_PATH = 9  # place of this fit in the tree of seeds; scopes are 0, 1 and 2
@@ -44,7 +54,7 @@ def check_pruning(
 
 
 def fit_cleanlearning(
-    tokens: np.ndarray,
+    inputs: Any,
     labels: np.ndarray,
     pred_probs: np.ndarray,
     config: Config,
@@ -52,32 +62,32 @@ def fit_cleanlearning(
     vocabulary_size: int,
     on_epoch: Callable[[int, float], None],
 ) -> tuple[Any, np.ndarray]:
-    """Return the Keras network CleanLearning trained, and the positions it left out.
+    """Return the classifier CleanLearning trained, and the positions it left out.
 
     CleanLearning (cleanlab) finds the issues in `pred_probs`, drops them and weights the rest
     by the estimated noise of their class.
     """
     from cleanlab.classification import CleanLearning
 
-    from pipeline.compute.training_task import epoch_callback
-    from pipeline.models.classifier import derive_seed, make_classifier
-
     classifier = make_classifier(
         config.model,
         vocabulary_size=vocabulary_size,
         seed=derive_seed(config.seed, CLEANLEARN_PATH),
-        callbacks=[epoch_callback(on_epoch)],
+        callbacks=epoch_callbacks(config.model, on_epoch),
     )
-    options = config.find_issues.model_dump(exclude={"return_indices_ranked_by"})
+    options = config.find_issues.filter_options()
     cleaner = CleanLearning(
         classifier, seed=config.seed, find_label_issues_kwargs=options | {"n_jobs": 1}
     )
     with warnings.catch_warnings():
         # "When X and pred_probs are both provided": that is what is meant here.
         warnings.simplefilter("ignore", UserWarning)
-        cleaner.fit(tokens, labels, pred_probs=pred_probs.astype(np.float64))
+        try:
+            cleaner.fit(inputs, labels, pred_probs=pred_probs.astype(np.float64))
+        except ArithmeticError as error:
+            raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
     pruned = np.flatnonzero(cleaner.get_label_issues()["is_label_issue"].to_numpy())
-    return cleaner.clf.model_, pruned
+    return cleaner.clf, pruned
 
 
 def cleanlearn(context: Context) -> None:
@@ -87,15 +97,16 @@ def cleanlearn(context: Context) -> None:
     rows = labels.rows("train")
     given, listed = labels.given[rows], issue_positions(run, rows)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
-    load_tensorflow(config.compute.device)
-    vocabulary = artifacts.load_json(run.vocabulary("train"))
-    epochs = config.model.epochs
-    network, pruned = fit_cleanlearning(
-        artifacts.load_array(run.tokens("train")),
+    if needs_tensorflow(config.model):
+        load_tensorflow(choose_device(config.compute.device))
+    inputs = run.inputs("train", config.vectorize.kind)
+    epochs = count_epochs(config.model)
+    classifier, pruned = fit_cleanlearning(
+        load_inputs(inputs)[:],
         given,
         artifacts.load_array(run.pred_probs("train")),
         config,
-        vocabulary_size=len(vocabulary),
+        vocabulary_size=vocabulary_size(run.vocabulary("train"), inputs),
         on_epoch=lambda e, loss: context.progress.update(e, epochs, f"epoch {e}, loss {loss:.3f}"),
     )
     if not np.array_equal(pruned, listed):
@@ -103,7 +114,7 @@ def cleanlearn(context: Context) -> None:
             f"{run.issues('train')}: lists other rows than CleanLearning left out; "
             "run `make find_issues` again"
         )
-    save_results(run, network, vocabulary, config)
+    save_results(run, classifier, config)
     context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
 
 
@@ -113,25 +124,36 @@ def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
     return np.sort(np.searchsorted(rows, np.array(listed, np.int64)))
 
 
-def save_results(run: Run, network: Any, vocabulary: list[str], config: Config) -> None:
-    """Write the test probabilities of both models, and both as raw text -> probabilities."""
-    from pipeline.models.deployable import deployable_model
+def save_results(run: Run, classifier: Any, config: Config) -> None:
+    """Write the test probabilities of both models, and both as raw text -> probabilities.
 
+    A custom scikit-learn estimator is not written: that would take pickle.
+    """
     baseline = artifacts.load_arrays(run.fold("test", 0))
-    weights = {
-        "baseline": [baseline[f"weight_{i}"] for i in range(len(network.weights))],
-        "cleaned": network.get_weights(),
-    }
-    cleaned_probs = network.predict(artifacts.load_array(run.tokens("test")))
+    unseen = load_inputs(run.inputs("test", config.vectorize.kind))[:]
+    cleaned_probs = classifier.predict_proba(unseen).astype(np.float32)
     artifacts.save_arrays(
         run.test_pred_probs,
         {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs},
     )
-    for name, values in weights.items():
-        network.set_weights(values)
-        length = config.vectorize.sequence_length
-        model = deployable_model(network, vocabulary, sequence_length=length)
-        save_model(run.keras_model(name), model)
+    network, learned = network_of(classifier), arrays_of(classifier)
+    for name, values in (("baseline", baseline), ("cleaned", learned)):
+        run.keras_model(name).unlink(missing_ok=True)
+        run.linear_model(name).unlink(missing_ok=True)
+        if isinstance(config.vectorize, Tokens) and network is not None:
+            from pipeline.models.deployable import deployable_model
+
+            network.set_weights([values[weight] for weight in learned])
+            vocabulary = artifacts.load_json(run.vocabulary("train"))
+            length = config.vectorize.sequence_length
+            model = deployable_model(network, vocabulary, sequence_length=length)
+            save_model(run.keras_model(name), model)
+        elif isinstance(config.vectorize, Counts) and learned:
+            from pipeline.models.counts import deployable_arrays
+
+            vocabulary = artifacts.load_json(run.vocabulary("train"))
+            arrays = deployable_arrays(values, vocabulary, config.vectorize)
+            artifacts.save_arrays(run.linear_model(name), arrays)
 
 
 def save_model(path: Path, model: Any) -> None:

@@ -10,124 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipeline.config_file import Key, load_yaml, plain, read_document
 from pipeline.errors import ConfigError
+from pipeline.schema import Config, find_contradictions
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Folds = Annotated[int, Field(ge=2, le=1000)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class TfdsDataset(Section):
-    """A text set of TensorFlow Datasets."""
-
-    source: Literal["tfds"]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_]+(/[A-Za-z0-9_.-]+)?(:\d+\.\d+\.\d+)?$")]
-    text_keys: Annotated[list[Name], Field(min_length=1)]
-    label_key: Name
-    train_split: Name
-    test_split: Name
-
-
-class SampleDataset(Section):
-    """The embedded corpus of generated reviews with planted label errors."""
-
-    source: Literal["sample"]
-    num_train: Annotated[int, Field(ge=20, le=1_000_000)]
-    num_test: Annotated[int, Field(ge=20, le=1_000_000)]
-    error_rate: Annotated[float, Field(ge=0, lt=0.5)]
-
-
-Dataset = Annotated[TfdsDataset | SampleDataset, Field(discriminator="source")]
-
-
-class Vectorize(Section):
-    max_tokens: Annotated[int, Field(ge=3, le=10_000_000)]
-    sequence_length: Annotated[int, Field(ge=1, le=100_000)]
-
-
-class Model(Section):
-    name: Literal["fasttext"]
-    embedding_dim: Annotated[int, Field(ge=1, le=4096)]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    optimizer: Literal["adam", "keras_adam"]
-    learning_rate: Annotated[float, Field(gt=0, le=10)]
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class Scope(Section):
-    folds: Folds
-    shuffle: bool
-
-
-class Crossval(Section):
-    all: Scope
-    train: Scope
-
-
-class FindIssues(Section):
-    filter_by: Literal[
-        "prune_by_noise_rate",
-        "prune_by_class",
-        "both",
-        "confident_learning",
-        "predicted_neq_given",
-        "low_normalized_margin",
-        "low_self_confidence",
-    ]
-    return_indices_ranked_by: Literal[
-        "self_confidence", "normalized_margin", "confidence_weighted_entropy"
-    ]
-    frac_noise: Annotated[float, Field(gt=0, le=1)]
-    min_examples_per_class: Annotated[int, Field(ge=0)]
-
-
-class Cleanlearn(Section):
-    max_pruned_fraction: Annotated[float, Field(gt=0, le=1)]
-
-
-class PublishedFigure(Section):
-    figure: Name
-    metric: Annotated[str, Field(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
-    published: float
-    tolerance: Annotated[float, Field(ge=0)]
-
-
-class Evaluate(Section):
-    top_rows: Count
-    calibration_bins: Annotated[int, Field(ge=2, le=1000)]
-    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
-    published: list[PublishedFigure]
-    published_top_rows: list[Annotated[int, Field(ge=0)]]
-
-
-class Compute(Section):
-    workers: Literal["auto"] | Count
-    device: Literal["auto", "cpu", "gpu"]
-
-
-class Config(Section):
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
-    dataset: Dataset
-    vectorize: Vectorize
-    model: Model
-    crossval: Crossval
-    find_issues: FindIssues
-    cleanlearn: Cleanlearn
-    evaluate: Evaluate
-    compute: Compute
 
 
 @dataclass(frozen=True)
@@ -157,11 +48,10 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
     sources = _apply_overrides(values, overrides, problems)
 
     def where(key: Key) -> str:
-        if key in sources:
-            return f"--set {sources[key]}"
-        while key and key not in positions:
-            key = key[:-1]
-        line, column = positions.get(key, (1, 1))
+        parts = [key[:length] for length in range(len(key), 0, -1)]
+        if given := next((part for part in parts if part in sources), None):
+            return f"--set {sources[given][:80]}"
+        line, column = next((positions[part] for part in parts if part in positions), (1, 1))
         return f"{path}:{line}:{column}"
 
     try:
@@ -169,6 +59,9 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
     except ValidationError as error:
         problems += [_describe(problem, where) for problem in _each_once(error.errors())]
         raise ConfigError(problems) from None
+    problems += [
+        f"{where(key)}: {'.'.join(key)}: {what}" for key, what in find_contradictions(config)
+    ]
     if problems:
         raise ConfigError(problems)
     return Loaded(config, run, path, tuple(overrides))
@@ -256,10 +149,11 @@ _WORDS = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match {pattern}",
     "union_tag_invalid": "must be one of {expected_tags}",
-    "union_tag_not_found": "needs the key `source`",
+    "union_tag_not_found": "is missing",
+    "value_error": "{error}",
 }
 # pydantic names the member of a union in the location; the user's file does not.
-_UNION_TAGS = {("dataset", "tfds"), ("dataset", "sample")}
+_DISCRIMINATORS = {"dataset": "source", "split": "by", "vectorize": "kind", "model": "name"}
 _UNION_MEMBERS = {"literal['auto']", "constrained-int", "int"}
 
 
@@ -270,33 +164,44 @@ def _each_once(problems: Iterable[Any]) -> Iterator[Any]:
 
 def _describe(problem: Any, where: Any) -> str:
     location = [part for part in problem["loc"] if part not in _UNION_MEMBERS]
-    key: Key = tuple(
-        part
-        for index, part in enumerate(location)
-        if index == 0 or (location[index - 1], part) not in _UNION_TAGS
-    )
+    key: Key = tuple(part for _, part, is_tag in _steps(location) if not is_tag)
+    context, got = problem.get("ctx", {}), problem["input"]
+    if problem["type"].startswith("union_tag"):
+        key, got = (*key, _DISCRIMINATORS[str(key[-1])]), context.get("tag")
     name = ".".join(map(str, key))
     if problem["type"] == "extra_forbidden":
         return f"{where(key)}: {name}: unknown key{_did_you_mean(location)}"
-    context = problem.get("ctx", {})
     words = _WORDS.get(problem["type"], problem["msg"]).format_map(context)
     if problem["loc"][-1] in _UNION_MEMBERS:
         words = words.replace("must be", "must be auto or", 1)
-    got = "" if problem["type"] in ("missing", "union_tag_not_found") else problem["input"]
-    shown = f" (got {_shown(got)})" if got != "" or problem["type"] == "string_too_short" else ""
+    shown = "" if "missing" in words else f" (got {_shown(got)})"
     return f"{where(key)}: {name}: {words}{shown}"
 
 
+def _steps(location: list[Any]) -> Iterator[tuple[Any, Any, bool]]:
+    """Yield (schema around, part, whether the part is a union's tag) along a location."""
+    around: Any = [Config]
+    for index, part in enumerate(location):
+        is_tag = bool(index) and location[index - 1] in _DISCRIMINATORS and len(around) > 1
+        yield around, part, is_tag
+        if is_tag:
+            field = _DISCRIMINATORS[location[index - 1]]
+            around = [m for m in around if part in get_args(m.model_fields[field].annotation)]
+        elif not isinstance(part, int):
+            fields = [m.model_fields[part] for m in around if part in m.model_fields]
+            around = [member for field in fields for member in _members(field.annotation)]
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the sections an annotation is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [member for part in get_args(annotation) for member in _members(part)]
+
+
 def _did_you_mean(location: list[Any]) -> str:
-    schema: Any = Config
-    for part in location[:-1]:
-        if (location[0], part) in _UNION_TAGS:
-            schema = TfdsDataset if part == "tfds" else SampleDataset
-        elif part in getattr(schema, "model_fields", {}):
-            schema = schema.model_fields[part].annotation
-        elif isinstance(part, int):
-            schema = PublishedFigure
-    names = list(getattr(schema, "model_fields", {}))
+    around = [schema for schema, _, _ in _steps(location)][-1]
+    names = [name for schema in around for name in schema.model_fields]
     close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
 

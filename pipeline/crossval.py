@@ -14,30 +14,60 @@ from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Arrays, Labels, Run
 from pipeline.compute.local import Workers
 from pipeline.compute.training_task import Task, train
-from pipeline.config import Config
 from pipeline.errors import ArtifactError, DataError
+from pipeline.models.registry import needs_tensorflow
+from pipeline.schema import Config, CustomModel
 from pipeline.stage import Context, stage_main
 
 SUM_TOLERANCE = 1e-3
 
 
-def plan_folds(labels: np.ndarray, *, folds: int, shuffle: bool, seed: int) -> list[np.ndarray]:
-    """Return the held-out positions of each stratified fold, as cross_val_predict makes them."""
+def plan_folds(
+    labels: np.ndarray, *, folds: int, shuffle: bool, seed: int, groups: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the held-out positions of each stratified fold, as cross_val_predict makes them.
+
+    Args:
+        groups: (n,) examples with the same number stay in one fold, that of the first of
+            them. Without repeats the folds are those without groups.
+    """
     from sklearn.model_selection import StratifiedKFold
 
     splitter = StratifiedKFold(folds, shuffle=shuffle, random_state=seed if shuffle else None)
-    return [held_out for _, held_out in splitter.split(labels, labels)]
+    if groups is None:
+        return [held_out for _, held_out in splitter.split(labels, labels)]
+    _, first, member_of = np.unique(groups, return_index=True, return_inverse=True)
+    leaders = np.sort(first)
+    fold_of = np.empty(len(labels), int)
+    for fold, (_, held_out) in enumerate(splitter.split(leaders, labels[leaders])):
+        fold_of[leaders[held_out]] = fold
+    fold_of = fold_of[first][member_of]
+    return [np.flatnonzero(fold_of == fold) for fold in range(folds)]
 
 
-def check_folds(labels: Labels, class_names: list[str], config: Config) -> None:
+def text_groups(run: Run) -> np.ndarray:
+    """Return (n,) numbers that are equal for examples with the same text."""
+    texts = artifacts.load_table(run.examples, ["text"]).column("text").combine_chunks()
+    groups: np.ndarray = texts.dictionary_encode().indices.to_numpy()
+    return groups
+
+
+def check_folds(labels: Labels, groups: np.ndarray, class_names: list[str], config: Config) -> None:
     """Stop before training when a class is too small for the folds.
+
+    Args:
+        groups: (n,) equal numbers for copies of a text; with crossval.group_duplicates they
+            count as one example.
 
     Raises:
         DataError: naming the class, its size and the key to change.
     """
     for scope in ("all", "train"):
         folds = getattr(config.crossval, scope).folds
-        sizes = np.bincount(labels.given[labels.rows(scope)], minlength=len(class_names))
+        rows = labels.rows(scope)
+        if config.crossval.group_duplicates:
+            rows = rows[np.unique(groups[rows], return_index=True)[1]]
+        sizes = np.bincount(labels.given[rows], minlength=len(class_names))
         smallest = int(sizes.argmin())
         if sizes[smallest] < folds:
             raise DataError(
@@ -104,8 +134,9 @@ def scores(pred_probs: np.ndarray, labels: np.ndarray, *, bins: int = 15) -> dic
     }
 
 
-def plan_tasks(config: Config, run: Run, labels: Labels) -> Iterator[Task]:
+def plan_tasks(config: Config, run: Run, labels: Labels, groups: np.ndarray) -> Iterator[Task]:
     """Yield every training of this stage, the longest first."""
+    kind = config.vectorize.kind
     for scope in ("all", "test", "train"):
         rows = labels.rows("train" if scope == "test" else scope)
         given = labels.given[rows]
@@ -113,14 +144,16 @@ def plan_tasks(config: Config, run: Run, labels: Labels) -> Iterator[Task]:
             held_out = [np.empty(0, int)]
         else:
             options = getattr(config.crossval, scope).model_dump()
-            held_out = plan_folds(given, **options, seed=config.seed)
+            grouped = groups[rows] if config.crossval.group_duplicates else None
+            held_out = plan_folds(given, **options, seed=config.seed, groups=grouped)
+        vocabulary = run.vocabulary("all" if scope == "all" else "train")
         for fold, positions in enumerate(held_out):
             yield Task(
                 scope=scope,
                 fold=fold,
-                tokens=run.tokens("train" if scope == "test" else scope),
-                predict=run.tokens("test") if scope == "test" else None,
-                vocabulary=run.vocabulary("all" if scope == "all" else "train"),
+                tokens=run.inputs("train" if scope == "test" else scope, kind),
+                predict=run.inputs("test", kind) if scope == "test" else None,
+                vocabulary=vocabulary if vocabulary.exists() else None,
                 labels=given,
                 held_out=positions,
                 model=config.model,
@@ -133,9 +166,12 @@ def crossval(context: Context) -> None:
     """Train every fold and write out-of-sample probabilities for all, train and test."""
     config, run = context.config, context.run
     labels = artifacts.load_labels(run)
-    check_folds(labels, artifacts.load_class_names(run), config)
-    with Workers(config.compute, context.progress) as workers:
-        tasks = list(plan_tasks(config, run, labels))
+    groups = text_groups(run)
+    check_folds(labels, groups, artifacts.load_class_names(run), config)
+    check_custom(config)
+    needed = needs_tensorflow(config.model)
+    with Workers(config.compute, context.progress, needs_tensorflow=needed) as workers:
+        tasks = list(plan_tasks(config, run, labels, groups))
         remove_other_folds(run, tasks)
         keys = {task: fold_key(context.key, task) for task in tasks}
         missing = [task for task in tasks if not is_finished(run, task, keys[task])]
@@ -145,6 +181,8 @@ def crossval(context: Context) -> None:
             stamped = result | {"key": np.array(keys[task])}
             artifacts.save_arrays(run.fold(task.scope, task.fold), stamped)
     metrics = {scope: pool_folds(context, labels, scope) for scope in SCOPES}
+    metrics["copies"] = score_copies(run, labels, tasks, groups)
+    pool_vectors(run, labels)
     artifacts.save_json(run.crossval_metrics, metrics)
     pooled = metrics["all"]["pooled"]
     context.progress.say(f"log loss {pooled['log_loss']:.4f}, accuracy {pooled['accuracy']:.4f}")
@@ -156,6 +194,52 @@ def remove_other_folds(run: Run, tasks: list[Task]) -> None:
     for path in run.stage("crossval").rglob("fold_*.npz"):
         if path not in planned:
             path.unlink()
+
+
+def check_custom(config: Config) -> None:
+    """Stop before any training when a custom function cannot be imported.
+
+    Raises:
+        ConfigError: see import_function.
+    """
+    if isinstance(config.model, CustomModel):
+        from pipeline.models.custom import import_function
+
+        import_function(config.model.function)
+
+
+def score_copies(
+    run: Run, labels: Labels, tasks: list[Task], groups: np.ndarray
+) -> dict[str, float]:
+    """Return how many examples of scope all have a copy in another fold, and what that does.
+
+    The model has seen the text of such an example, with the label of the copy, so its
+    probability is not out of sample. log_loss and log_loss_without: of all, and without them.
+    """
+    fold_of = np.empty(len(labels.given), int)
+    for task in tasks:
+        if task.scope == "all":
+            fold_of[task.held_out] = task.fold
+    pairs = np.unique(np.stack([groups, fold_of]), axis=1)
+    leaks = np.bincount(pairs[0])[groups] > 1
+    pred_probs = artifacts.load_array(run.pred_probs("all"))
+    given = labels.given
+    return {
+        "examples_with_copy_in_another_fold": int(leaks.sum()),
+        "log_loss": scores(pred_probs, given)["log_loss"],
+        "log_loss_without": scores(pred_probs[~leaks], given[~leaks])["log_loss"],
+    }
+
+
+def pool_vectors(run: Run, labels: Labels) -> None:
+    """Write the document vectors of the baseline for all rows, where it has any."""
+    run.document_vectors.unlink(missing_ok=True)
+    arrays = artifacts.load_arrays(run.fold("test", 0))
+    if "train_vectors" in arrays:
+        vectors = np.empty((len(labels.given), arrays["train_vectors"].shape[1]), np.float32)
+        for scope in ("train", "test"):
+            vectors[labels.rows(scope)] = arrays[f"{scope}_vectors"]
+        artifacts.save_array(run.document_vectors, vectors)
 
 
 def fold_key(stage_key: str, task: Task) -> str:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Run
-from pipeline.config import Evaluate, PublishedFigure
 from pipeline.crossval import calibration_error, scores
 from pipeline.errors import ConfigError
+from pipeline.schema import Evaluate, PublishedFigure
 from pipeline.stage import STAGES, Context, stage_main
 
 Metrics = dict[str, Any]
@@ -103,6 +103,7 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         "crossval": artifacts.load_json(run.crossval_metrics)["all"]["pooled"]
         | {"ece": calibration_error(pred_probs, labels.given, bins=bins)},
         "issues": {s: {key: health[s][key] for key in ("count", "fraction")} for s in SCOPES},
+        "data_issues": health["data"],
         "test_accuracy": compare_accuracy(
             right["baseline"], right["cleanlearning"], samples=options.bootstrap_samples, seed=seed
         ),
@@ -111,6 +112,7 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
     issues = artifacts.load_issues(run.issues("all"))
     top = [int(issue["row"]) for issue in issues[: options.top_rows]]
     metrics["issues"]["all"] |= {
+        "in_train": sum(issue["split"] == "train" for issue in issues),
         "top_rows": top,
         "published_top_rows_found": len(set(top) & set(options.published_top_rows)),
     }

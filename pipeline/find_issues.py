@@ -7,8 +7,11 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Labels, Run
-from pipeline.config import FindIssues
-from pipeline.crossval import check_pred_probs
+from pipeline.crossval import check_pred_probs, text_groups
+from pipeline.data.problems import Problem, find_by_neighbors, find_copies, find_unreadable
+from pipeline.health import describe_labels
+from pipeline.models.registry import load_inputs
+from pipeline.schema import Config, FindIssues
 from pipeline.stage import Context, stage_main
 
 
@@ -24,40 +27,13 @@ def find_issues_ranked(
     from cleanlab.filter import find_label_issues
 
     positions: np.ndarray = find_label_issues(
-        labels, pred_probs.astype(np.float64), n_jobs=1, **options.model_dump()
+        labels,
+        pred_probs.astype(np.float64),
+        return_indices_ranked_by=options.return_indices_ranked_by,
+        n_jobs=1,
+        **options.filter_options(),
     )
     return positions
-
-
-def describe_labels(
-    labels: np.ndarray, pred_probs: np.ndarray, issues: np.ndarray, class_names: list[str]
-) -> dict[str, Any]:
-    """Return the health of a scope: confident joint, noise rates, quality of each class.
-
-    confident_joint[i][j]: examples given class i and confidently of class j, scaled to the
-    class counts. noise_rate: estimated share of the examples given a class that is not of it.
-    """
-    from cleanlab.count import compute_confident_joint, estimate_latent
-
-    joint = compute_confident_joint(labels, pred_probs, calibrate=True)
-    _, noise_matrix, inverse_noise_matrix = estimate_latent(joint, labels)
-    flagged = np.bincount(labels[issues], minlength=len(class_names))
-    sizes = np.bincount(labels, minlength=len(class_names))
-    return {
-        "count": len(issues),
-        "fraction": len(issues) / len(labels),
-        "confident_joint": joint.tolist(),
-        "classes": [
-            {
-                "name": name,
-                "examples": int(sizes[k]),
-                "issues": int(flagged[k]),
-                "noise_rate": float(1 - inverse_noise_matrix[k, k]),
-                "inverse_noise_rate": float(1 - noise_matrix[k, k]),
-            }
-            for k, name in enumerate(class_names)
-        ],
-    }
 
 
 def issue_rows(
@@ -90,16 +66,61 @@ def issue_rows(
         )
 
 
+def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Problem]:
+    """Return what else is wrong with the data, by kind.
+
+    Near duplicates and outliers only where find_issues.neighbors asks for them and the model
+    has document vectors.
+    """
+    texts = artifacts.load_table(run.examples, ["text"]).column("text").to_pylist()
+    problems = find_unreadable(texts, load_inputs(run.inputs("all", config.vectorize.kind)))
+    problems |= find_copies(text_groups(run), labels.given, labels.is_train)
+    if config.find_issues.neighbors and run.document_vectors.exists():
+        problems |= find_by_neighbors(artifacts.load_array(run.document_vectors))
+    return problems
+
+
+def data_issue_rows(
+    run: Run, labels: Labels, problems: dict[str, Problem], class_names: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the lines of data_issues.csv; groups are numbered from 1 within each kind."""
+    table = artifacts.load_table(run.examples, ["id", "split", "text"])
+    for kind, problem in problems.items():
+        _, numbers = np.unique(problem.groups, return_inverse=True)
+        examples = table.take(problem.rows).to_pylist()
+        for place, example in enumerate(examples):
+            yield (
+                kind,
+                int(numbers[place]) + 1,
+                int(problem.rows[place]),
+                example["id"],
+                example["split"],
+                class_names[labels.given[problem.rows[place]]],
+                float(problem.scores[place]) if len(problem.scores) else "",
+                example["text"],
+            )
+
+
 def find_issues(context: Context) -> None:
-    """Rank the probable label errors of all, train and test."""
-    run = context.run
+    """Rank the probable label errors of all, train and test; list what else is wrong."""
+    run, config = context.run, context.config
     labels, class_names = artifacts.load_labels(run), artifacts.load_class_names(run)
     health = {}
     for scope in SCOPES:
-        health[scope] = _find_in_scope(run, scope, labels, class_names, context.config.find_issues)
+        health[scope] = _find_in_scope(run, scope, labels, class_names, config.find_issues)
         counts = health[scope]
         context.progress.say(f"{scope}: {counts['count']:,} issues, {counts['fraction']:.1%}")
+    problems = find_data_problems(run, labels, config)
+    lines = data_issue_rows(run, labels, problems, class_names)
+    artifacts.save_issues(run.data_issues, lines, artifacts.DATA_ISSUE_COLUMNS)
+    counts = {
+        kind: {"examples": len(problem.rows), "groups": len(np.unique(problem.groups))}
+        for kind, problem in problems.items()
+    }
+    health["data"] = counts | {"copies": artifacts.load_json(run.crossval_metrics)["copies"]}
     artifacts.save_json(run.health, health)
+    found = [f"{counts[kind]['examples']:,} {kind}" for kind in counts if counts[kind]["examples"]]
+    context.progress.say(f"data: {', '.join(found) or 'nothing else'}")
 
 
 def _find_in_scope(
@@ -113,7 +134,7 @@ def _find_in_scope(
     issues = find_issues_ranked(given, pred_probs, options)
     lines = issue_rows(run, rows, given, pred_probs, issues, class_names)
     artifacts.save_issues(run.issues(scope), lines)
-    return describe_labels(given, pred_probs, issues, class_names)
+    return describe_labels(given, pred_probs, issues, class_names, options)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Label raw texts with a model that `cleanlearn` wrote."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from pipeline import artifacts
@@ -13,6 +15,7 @@ from pipeline.compute.device import load_tensorflow
 from pipeline.errors import ArtifactError
 
 BATCH = 1024
+LabelTexts = Callable[[list[str]], np.ndarray]
 
 
 def predict(
@@ -20,29 +23,45 @@ def predict(
         list[str] | None, typer.Argument(help="Texts; none: one per line of stdin.")
     ] = None,
     model: Annotated[
-        Path, typer.Option(help="A .keras file under results/<run>/cleanlearn/.")
+        Path, typer.Option(help="A .keras or .npz file under results/<run>/cleanlearn/.")
     ] = Path("results/imdb/cleanlearn/cleaned.keras"),
 ) -> None:
     """Print label, probability and text, separated by tabs, for each text."""
     if not model.is_file():
         raise ArtifactError(f"{model}: is missing; run `make all`, or name another with --model")
     class_names = artifacts.load_class_names(Run(model.parent.parent))
+    label_texts = load_linear(model) if model.suffix == ".npz" else load_network(model)
+    lines = [line.rstrip("\r\n") for line in sys.stdin] if texts is None else texts
+    for first in range(0, len(lines), BATCH):
+        batch = lines[first : first + BATCH]
+        for text, row in zip(batch, label_texts(batch), strict=True):
+            shown = " ".join(text.split())
+            print(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{shown[:100]}")
+
+
+def load_network(model: Path) -> LabelTexts:
+    """Return texts -> (texts, classes) probabilities of a saved Keras model."""
     tf = load_tensorflow()
     import keras
 
-    from pipeline.models import deployable  # registers the standardization  # noqa: F401
+    # Registers what the saved models are made of.
+    from pipeline.models import deployable, sequence  # noqa: F401
 
     try:
         network = keras.models.load_model(model, compile=False)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{model}: is no model of this pipeline ({error})") from None
-    lines = [line.rstrip("\r\n") for line in sys.stdin] if texts is None else texts
-    for first in range(0, len(lines), BATCH):
-        batch = lines[first : first + BATCH]
-        probabilities = network(tf.constant(batch), training=False).numpy()
-        for text, row in zip(batch, probabilities, strict=True):
-            shown = " ".join(text.split())
-            print(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{shown[:100]}")
+    return lambda texts: network(tf.constant(texts), training=False).numpy()
+
+
+def load_linear(model: Path) -> LabelTexts:
+    """Return texts -> (texts, classes) probabilities of a saved linear model of word counts."""
+    from pipeline.models.counts import predict_texts
+
+    arrays = artifacts.load_arrays(model)
+    if not {"coef", "intercept", "idf", "vocabulary", "vectorize"} <= arrays.keys():
+        raise ArtifactError(f"{model}: is no model of this pipeline")
+    return lambda texts: predict_texts(arrays, texts)
 
 
 if __name__ == "__main__":

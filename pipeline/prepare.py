@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import artifacts
-from pipeline.config import Config, TfdsDataset
+from pipeline.artifacts import Run
 from pipeline.data.examples import Examples
-from pipeline.data.sample import CLASS_NAMES, generate_reviews
+from pipeline.data.sources import read_examples
 from pipeline.errors import DataError
 from pipeline.stage import Context, stage_main
 
@@ -72,42 +72,30 @@ def check(examples: Examples) -> None:
             raise DataError(f"{examples.name}: has no {split} examples")
 
 
-def prepare(context: Context) -> None:
-    """Read the dataset and write examples.parquet and dataset.json."""
-    examples = read_examples(context.config)
-    check(examples)
-    description = describe(examples)
+def save_examples(run: Run, examples: Examples) -> None:
+    """Write examples.parquet and, where the truth is known, truth.parquet."""
     rows = pa.array(range(len(examples.texts)), pa.int64())
     columns = [rows, examples.ids, examples.splits, examples.labels, examples.texts]
     table = pa.table(columns, names=artifacts.EXAMPLES_SCHEMA.names)
-    artifacts.save_table(context.run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
-    context.run.truth.unlink(missing_ok=True)
+    artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
+    run.truth.unlink(missing_ok=True)
     if examples.truth is not None:
         truth = pa.table({"id": examples.ids, "true_label": pa.array(examples.truth, pa.int32())})
-        artifacts.save_table(context.run.truth, truth)
+        artifacts.save_table(run.truth, truth)
+
+
+def prepare(context: Context) -> None:
+    """Read the dataset and write examples.parquet and dataset.json."""
+    examples = read_examples(context.config.dataset, seed=context.config.seed)
+    check(examples)
+    description = describe(examples)
+    save_examples(context.run, examples)
     artifacts.save_json(context.run.dataset, description)
     context.progress.say(
         f"{description['num_examples']:,} examples, {description['num_classes']} classes, "
         f"{description['extra_copies']} extra copies, "
         f"{description['texts_in_train_and_test']} texts in both train and test"
     )
-
-
-def read_examples(config: Config) -> Examples:
-    """Return the examples the `dataset` section names."""
-    if isinstance(config.dataset, TfdsDataset):
-        from pipeline.data.tfds import read_tfds
-
-        return read_tfds(config.dataset)
-    options = config.dataset.model_dump(exclude={"source"})
-    corpus = generate_reviews(**options, seed=config.seed)
-    numbers: Counter[str] = Counter()
-    ids = []
-    for split in corpus.splits:
-        ids.append(f"{split}/{numbers[split]}")
-        numbers[split] += 1
-    labels, truth = corpus.given_labels, corpus.true_labels
-    return Examples("sample", CLASS_NAMES, ids, corpus.splits, labels, corpus.texts, truth)
 
 
 if __name__ == "__main__":

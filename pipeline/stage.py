@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import platform
 import resource
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -22,9 +23,11 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run, sha256_file
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import Config, Loaded, changed_keys, load_config, stage_slice
+from pipeline.config import Loaded, changed_keys, load_config, stage_slice
+from pipeline.data.sources import source_hashes
 from pipeline.errors import ArtifactError, LockedError
 from pipeline.progress import StageProgress
+from pipeline.schema import Config
 
 Record = dict[str, Any]
 
@@ -41,9 +44,9 @@ STAGES = {
     "prepare": Stage(("seed", "dataset")),
     "vectorize": Stage(("vectorize",), ("prepare",)),
     "crossval": Stage(("seed", "model", "crossval"), ("prepare", "vectorize")),
-    "find_issues": Stage(("find_issues",), ("prepare", "crossval")),
+    "find_issues": Stage(("find_issues",), ("prepare", "vectorize", "crossval")),
     "cleanlearn": Stage(
-        ("seed", "model", "find_issues", "cleanlearn"),
+        ("seed", "vectorize", "model", "find_issues", "cleanlearn"),
         ("prepare", "vectorize", "crossval", "find_issues"),
     ),
     "evaluate": Stage(
@@ -51,7 +54,7 @@ STAGES = {
     ),
 }
 # The frame decides when a stage runs, not what it computes.
-FRAME = {"artifacts", "cli", "config", "config_file", "errors", "progress", "stage"}
+FRAME = {"artifacts", "cli", "config", "config_file", "errors", "progress", "schema", "stage"}
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
 
 
@@ -120,6 +123,12 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
         progress.say(f"done in {seconds:.1f} s")
 
 
+def start_afresh(folder: Path) -> None:
+    """Empty a folder of files that no longer belong to anything."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
 # --- what is out of date -------------------------------------------------------------------
 
 
@@ -163,7 +172,7 @@ class Checked:
 
     def made_from(self, name: str) -> Record:
         """Return what the outputs of stage `name` are a function of."""
-        inputs: dict[str, str] = {}
+        inputs = source_hashes(self.config.dataset) if name == "prepare" else {}
         for upstream in STAGES[name].reads:
             record = artifacts.load_json(self.run.stage(upstream) / RECORD)
             inputs |= {f"{upstream}/{file}": sha for file, sha in record["outputs"].items()}

@@ -1,5 +1,6 @@
-"""Stage 2: texts to token ids, exactly as Keras' TextVectorization makes them, but faster.
+"""Stage 2: texts to what the classifier takes: token ids, word counts, or the texts themselves.
 
+Token ids are exactly those of Keras' TextVectorization, but faster.
 Vocabularies: `all` from every text, `train` from the training texts only.
 """
 
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import artifacts
-from pipeline.config import Vectorize
-from pipeline.stage import Context, stage_main
+from pipeline.artifacts import Labels, Run
+from pipeline.errors import DataError
+from pipeline.schema import Counts, Tokens
+from pipeline.stage import Context, stage_main, start_afresh
 
 PADDING, UNKNOWN = "", "[UNK]"
 LINE_BREAK = "<br />"
@@ -92,36 +95,80 @@ def token_dtype(vocabulary: list[str]) -> np.dtype[Any]:
     return np.min_scalar_type(len(vocabulary) - 1)
 
 
+ENCODED = {"all": ("all",), "train": ("train", "test")}  # vocabulary of -> scopes it encodes
+
+
 def vectorize(context: Context) -> None:
-    """Write the token ids of every text and the two vocabularies."""
+    """Write what the classifier takes for every text, and the two vocabularies."""
     run, options = context.run, context.config.vectorize
+    start_afresh(run.stage("vectorize"))
     texts = artifacts.load_table(run.examples, ["text"]).column("text").combine_chunks()
     labels = artifacts.load_labels(run)
+    if isinstance(options, Tokens):
+        said = write_tokens(run, texts, labels, options)
+    elif isinstance(options, Counts):
+        said = write_counts(run, texts, labels, options)
+    else:
+        said = write_texts(run, texts, labels)
+    context.progress.say(said)
+
+
+def write_tokens(run: Run, texts: pa.Array, labels: Labels, options: Tokens) -> str:
+    """Write token ids and vocabularies; return a sentence about them."""
     words = split_words(texts)
     sizes = []
-    for scope, encoded in (("all", ["all"]), ("train", ["train", "test"])):
-        sizes.append(_vectorize_scope(context, words, labels, scope, encoded, options))
-    context.progress.say(
+    for scope, encoded in ENCODED.items():
+        vocabulary = build_vocabulary(words, labels.rows(scope), max_tokens=options.max_tokens)
+        artifacts.save_json(run.vocabulary(scope), vocabulary)
+        sizes.append(len(vocabulary))
+        for name in encoded:
+            rows = labels.rows(name)
+            tokens = encode(words, rows, vocabulary, sequence_length=options.sequence_length)
+            artifacts.save_array(run.inputs(name, "tokens"), tokens)
+    return (
         f"{len(words.codes):,} words, {len(words.distinct):,} different; "
         f"{sizes[0]:,} in the vocabulary (all), {sizes[1]:,} (train)"
     )
 
 
-def _vectorize_scope(
-    context: Context,
-    words: Words,
-    labels: artifacts.Labels,
-    scope: str,
-    encoded: list[str],
-    options: Vectorize,
-) -> int:
-    vocabulary = build_vocabulary(words, labels.rows(scope), max_tokens=options.max_tokens)
-    artifacts.save_json(context.run.vocabulary(scope), vocabulary)
-    for name in encoded:
-        rows = labels.rows(name)
-        tokens = encode(words, rows, vocabulary, sequence_length=options.sequence_length)
-        artifacts.save_array(context.run.tokens(name), tokens)
-    return len(vocabulary)
+def write_counts(run: Run, texts: pa.Array, labels: Labels, options: Counts) -> str:
+    """Write sparse word counts and vocabularies; return a sentence about them.
+
+    Raises:
+        DataError: no text has a word.
+    """
+    from pipeline.models.counts import make_vectorizer
+
+    strings = np.array([*texts.to_pylist(), None], dtype=object)[:-1]
+    sizes = []
+    for scope, encoded in ENCODED.items():
+        vectorizer = make_vectorizer(options)
+        try:
+            matrices = [vectorizer.fit_transform(strings[labels.rows(scope)])]
+        except ValueError as error:
+            reason = str(error).split(";")[0]
+            raise DataError(f"vectorize: {reason}; correct vectorize.token_pattern") from None
+        matrices += [vectorizer.transform(strings[labels.rows(name)]) for name in encoded[1:]]
+        for name, matrix in zip(encoded, matrices, strict=True):
+            artifacts.save_arrays(run.inputs(name, "counts"), _csr_arrays(matrix))
+        vocabulary = vectorizer.get_feature_names_out().tolist()
+        artifacts.save_json(run.vocabulary(scope), vocabulary)
+        sizes.append(len(vocabulary))
+    return f"{sizes[0]:,} words in the vocabulary (all), {sizes[1]:,} (train)"
+
+
+def _csr_arrays(matrix: Any) -> artifacts.Arrays:
+    matrix.sort_indices()
+    parts = {name: getattr(matrix, name) for name in ("data", "indices", "indptr")}
+    return parts | {"shape": np.array(matrix.shape)}
+
+
+def write_texts(run: Run, texts: pa.Array, labels: Labels) -> str:
+    """Write the texts of each scope as they are; return a sentence about them."""
+    for name in artifacts.SCOPES:
+        table = pa.table({"text": texts.take(pa.array(labels.rows(name)))})
+        artifacts.save_table(run.inputs(name, "texts"), table)
+    return f"{len(texts):,} texts as they are"
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import Config, changed_keys, load_config, stage_slice
+from pipeline.config import changed_keys, load_config, stage_slice
 from pipeline.config_file import MAX_BYTES
 from pipeline.errors import ConfigError
+from pipeline.schema import Config
 from pipeline.stage import STAGES
 from tests.tiny import TINY, command, sets
 

@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
-from pipeline.config import PublishedFigure
 from pipeline.errors import ConfigError
 from pipeline.evaluate import (
     compare_accuracy,
@@ -18,6 +17,7 @@ from pipeline.evaluate import (
     sentence,
     shown,
 )
+from pipeline.schema import PublishedFigure
 from pipeline.stage import STAGES
 from tests.tiny import SETTINGS, TINY, command, load_tiny, run_stage, sets
 

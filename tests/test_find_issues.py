@@ -8,8 +8,8 @@ from cleanlab.filter import find_label_issues
 
 from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run
-from pipeline.config import FindIssues
 from pipeline.find_issues import describe_labels, find_issues_ranked
+from pipeline.schema import FindIssues
 from tests.tiny import load_tiny, run_stage
 
 

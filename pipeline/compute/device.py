@@ -6,15 +6,35 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
 
+NVIDIA_DRIVER = Path("/dev/nvidia0")
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "KERAS_BACKEND": "tensorflow",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
 }
+
+
+def choose_device(asked: str) -> str:
+    """Return "cpu" or "gpu": what was asked for; for auto, a GPU where TensorFlow sees one.
+
+    Raises:
+        ConfigError: a GPU was asked for and TensorFlow sees none.
+    """
+    if asked == "cpu" or (asked == "auto" and not NVIDIA_DRIVER.exists()):
+        return "cpu"
+    if load_tensorflow("gpu").config.list_physical_devices("GPU"):
+        return "gpu"
+    if asked == "gpu":
+        raise ConfigError(
+            "compute.device: gpu was asked for and TensorFlow sees none; install its libraries "
+            "with `make gpu`, or use compute.device=auto"
+        )
+    return "cpu"
 
 
 def load_tensorflow(device: str = "cpu") -> Any:
@@ -23,8 +43,8 @@ def load_tensorflow(device: str = "cpu") -> Any:
     One thread makes a training's bits independent of how many run beside it, and two
     trainings on two cores are faster than one on both.
 
-    Raises:
-        ConfigError: a GPU was asked for and there is none.
+    Args:
+        device: "cpu" hides any GPU from TensorFlow.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -32,12 +52,7 @@ def load_tensorflow(device: str = "cpu") -> Any:
         import tensorflow as tf
 
         tf.get_logger().setLevel(logging.ERROR)
-        gpus = tf.config.list_physical_devices("GPU") if device != "cpu" else []
-    if device == "gpu" and not gpus:
-        raise ConfigError(
-            "compute.device: gpu was asked for and TensorFlow sees none; install its libraries "
-            "with `make gpu`, or use compute.device=auto"
-        )
+        tf.config.list_physical_devices("GPU")
     if tf.config.threading.get_intra_op_parallelism_threads() == 1:
         return tf
     tf.config.threading.set_intra_op_parallelism_threads(1)

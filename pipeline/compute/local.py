@@ -3,22 +3,21 @@
 The result of a task depends on the task alone, so any number of workers gives the same bits.
 """
 
-import functools
 import multiprocessing
 import os
 import queue
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, Self, TypeVar
 
 import psutil
 
-from pipeline.compute.device import load_tensorflow
-from pipeline.config import Compute
+from pipeline.compute.device import choose_device, load_tensorflow
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
+from pipeline.schema import Compute
 
 WORKER_BYTES = 1_500_000_000  # measured on IMDb: about 1.0 GB each
 
@@ -30,24 +29,30 @@ class Task(Protocol):
     def cost(self) -> int: ...
     @property
     def epochs(self) -> int: ...
+    @property
+    def together(self) -> Hashable | None: ...
 
 
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
-OnEpoch = Callable[[int, float], None]
-Work = Callable[[T, OnEpoch], R]
+Told = Callable[[str, int, float], None]
+Work = Callable[[Sequence[T], Told], list[R]]
 
 
 class Workers:
     """Processes that train, started at once so that TensorFlow loads while tasks are planned.
 
-    With one worker everything runs in this process.
+    With one worker, and on a GPU, everything runs in this process. A single small network cannot
+    fill a GPU, so tasks that can be one training are one there.
     """
 
-    def __init__(self, compute: Compute, progress: StageProgress) -> None:
-        self.compute = compute
+    def __init__(
+        self, compute: Compute, progress: StageProgress, *, needs_tensorflow: bool = True
+    ) -> None:
         self.progress = progress
-        self.count = count_workers(compute, progress)
+        self.needs_tensorflow = needs_tensorflow
+        self.device = choose_device(compute.device) if needs_tensorflow else "cpu"
+        self.count = 1 if self.device == "gpu" else count_workers(compute, progress)
         self._pool: ProcessPoolExecutor | None = None
         self._reports: Any = None
 
@@ -56,12 +61,12 @@ class Workers:
             context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
             self._reports = context.Queue()
             self._pool = ProcessPoolExecutor(
-                self.count, context, _start_worker, (self.compute.device, self._reports)
+                self.count, context, _start_worker, (self.needs_tensorflow, self._reports)
             )
             for _ in range(self.count):
                 self._pool.submit(int)
-        else:
-            load_tensorflow(self.compute.device)
+        elif self.needs_tensorflow:
+            load_tensorflow(self.device)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -79,30 +84,46 @@ class Workers:
             ResourceError: a worker process was killed, which is what happens without memory.
         """
         meter = _Meter(tasks, self.progress)
-        if self._pool is not None:
-            yield from self._run_in_pool(self._pool, work, tasks, meter)
-            return
-        for task in tasks:
-            yield task, work(task, functools.partial(meter.told, task.name))
-            meter.finished(task)
+        groups = group_tasks(tasks) if self.device == "gpu" else [[task] for task in tasks]
+        finished = (
+            ((group, work(group, meter.told)) for group in groups)
+            if self._pool is None
+            else self._run_in_pool(self._pool, work, groups, meter)
+        )
+        for group, results in finished:
+            for task, result in zip(group, results, strict=True):
+                yield task, result
+                meter.finished(task)
 
     def _run_in_pool(
-        self, pool: ProcessPoolExecutor, work: Work[T, R], tasks: Sequence[T], meter: "_Meter"
-    ) -> Iterator[tuple[T, R]]:
+        self,
+        pool: ProcessPoolExecutor,
+        work: Work[T, R],
+        groups: Sequence[Sequence[T]],
+        meter: "_Meter",
+    ) -> Iterator[tuple[Sequence[T], list[R]]]:
         try:
-            futures = {pool.submit(_work_in_process, work, task): task for task in tasks}
+            futures = {pool.submit(_work_in_process, work, group): group for group in groups}
             waiting = set(futures)
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 _pass_on(self._reports, meter)
                 for future in finished:
                     yield futures[future], future.result()
-                    meter.finished(futures[future])
         except BrokenProcessPool:
             raise ResourceError(
                 "a worker process was killed, probably for memory; finished folds are kept. Run "
                 f"again with compute.workers={max(1, self.count - 1)} or a smaller model.batch_size"
             ) from None
+
+
+def group_tasks(tasks: Sequence[T]) -> list[list[T]]:
+    """Return the tasks in groups that can be trained as one."""
+    groups: dict[Hashable, list[T]] = {}
+    for place, task in enumerate(tasks):
+        alone = ("alone", place)
+        groups.setdefault(alone if task.together is None else task.together, []).append(task)
+    return list(groups.values())
 
 
 def count_workers(compute: Compute, progress: StageProgress) -> int:
@@ -151,13 +172,14 @@ def _pass_on(reports: Any, meter: _Meter) -> None:
 _reports: Any = None
 
 
-def _start_worker(device: str, reports: Any) -> None:
+def _start_worker(needs_tensorflow: bool, reports: Any) -> None:
     global _reports
     _reports = reports
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    load_tensorflow(device)
+    if needs_tensorflow:
+        load_tensorflow()
 
 
-def _work_in_process(work: Work[T, R], task: T) -> R:
-    return work(task, lambda epoch, loss: _reports.put((task.name, epoch, loss)))
+def _work_in_process(work: Work[T, R], tasks: Sequence[T]) -> list[R]:
+    return work(tasks, lambda name, epoch, loss: _reports.put((name, epoch, loss)))

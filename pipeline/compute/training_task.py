@@ -1,6 +1,7 @@
 """One training of the cross-validation: what a worker process gets and what it gives back."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,29 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import Arrays
-from pipeline.config import Model
 from pipeline.errors import DataError
+from pipeline.models.registry import (
+    arrays_of,
+    count_epochs,
+    derive_seed,
+    fit_together,
+    load_inputs,
+    make_classifier,
+    network_of,
+)
+from pipeline.schema import FastTextModel, Model
 
 OnEpoch = Callable[[int, float], None]
+Told = Callable[[str, int, float], None]  # name of a task, epoch from 1, loss
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """Fit on the rows of a scope that are not held out; predict the held-out ones.
 
-    tokens: file of (n, positions) token ids. predict: file whose rows are predicted instead of
-    the held-out rows. labels: (n,). held_out: positions left out of the fit.
+    tokens: file of the vectorize stage with n rows. predict: file whose rows are predicted
+    instead of the held-out rows. vocabulary: None where there is none. labels: (n,).
+    held_out: positions left out of the fit.
     path: numbers that, with seed, determine every random draw.
     """
 
@@ -28,7 +40,7 @@ class Task:
     fold: int
     tokens: Path
     predict: Path | None
-    vocabulary: Path
+    vocabulary: Path | None
     labels: np.ndarray = field(repr=False)
     held_out: np.ndarray = field(repr=False)
     model: Model
@@ -41,7 +53,22 @@ class Task:
 
     @property
     def epochs(self) -> int:
-        return self.model.epochs
+        return count_epochs(self.model)
+
+    @property
+    def together(self) -> tuple[int, ...] | None:
+        """Tasks with the same value can be trained as one; None: only alone.
+
+        Networks of one shape can, if they have the same number of batches an epoch.
+        """
+        if not isinstance(self.model, FastTextModel) or self.model.optimizer != "adam":
+            return None
+        kept = len(self.labels) - len(self.held_out)
+        return (
+            vocabulary_size(self.vocabulary, self.tokens),
+            len(np.unique(self.labels)),
+            -(-kept // self.model.batch_size),
+        )
 
     @property
     def cost(self) -> int:
@@ -49,50 +76,104 @@ class Task:
         return (len(self.labels) - len(self.held_out)) * self.epochs
 
 
-def train(task: Task, on_epoch: OnEpoch) -> Arrays:
-    """Return held_out, pred_probs, training curves and, for the baseline, the weights.
+def train(tasks: Sequence[Task], told: Told) -> list[Arrays]:
+    """Return, for each task, held_out, pred_probs and training curves.
+
+    Several tasks are trained as one, each as it would be alone. For the baseline what it learned
+    comes back, too; of a Keras model also train_vectors and test_vectors, see
+    pipeline.models.vectors.
 
     Raises:
-        DataError: the loss became NaN.
+        DataError: the loss became NaN, or the solver did not converge.
     """
-    from pipeline.models.classifier import derive_seed, make_classifier
-    from pipeline.models.network import LossIsNaN
-
-    tokens = artifacts.load_array(task.tokens, mapped=True)
-    size = len(artifacts.load_json(task.vocabulary))
-    seed = derive_seed(task.seed, *task.path)
-    classifier = make_classifier(
-        task.model, vocabulary_size=size, seed=seed, callbacks=[epoch_callback(on_epoch)]
-    )
-    kept = np.delete(np.arange(len(task.labels)), task.held_out)
+    classifiers = [new_classifier(task, told) for task in tasks]
     try:
-        classifier.fit(tokens[kept], task.labels[kept])
-    except LossIsNaN as error:
-        raise DataError(
-            f"{task.name}: {error}; lower model.learning_rate ({task.model.learning_rate})"
-        ) from None
+        if len(tasks) == 1:
+            classifiers[0].fit(*training_set(tasks[0]))
+        else:
+            fit_together(classifiers, [training_set(task) for task in tasks])
+    except ArithmeticError as error:
+        names = ", ".join(task.name for task in tasks)
+        raise DataError(f"{names}: {error}; {remedy(tasks[0].model)}") from None
+    return [apply(task, fitted) for task, fitted in zip(tasks, classifiers, strict=True)]
+
+
+def new_classifier(task: Task, told: Told) -> Any:
+    """Return the unfitted classifier of a task."""
+    return make_classifier(
+        task.model,
+        vocabulary_size=vocabulary_size(task.vocabulary, task.tokens),
+        seed=derive_seed(task.seed, *task.path),
+        callbacks=epoch_callbacks(task.model, functools.partial(told, task.name)),
+    )
+
+
+def training_set(task: Task) -> tuple[Any, np.ndarray]:
+    """Return the inputs and labels that are not held out."""
+    kept = np.delete(np.arange(len(task.labels)), task.held_out)
+    return load_inputs(task.tokens)[kept], task.labels[kept]
+
+
+def apply(task: Task, classifier: Any) -> Arrays:
+    """Return what a fitted classifier says of the rows it was not fitted on."""
     if task.predict is None:
-        held_out, unseen = task.held_out, tokens[task.held_out]
+        held_out, unseen = task.held_out, load_inputs(task.tokens)[task.held_out]
     else:
-        unseen = artifacts.load_array(task.predict, mapped=True)[:]
-        held_out = np.arange(len(unseen))
-    history = classifier.history_
+        unseen = load_inputs(task.predict)[:]
+        held_out = np.arange(unseen.shape[0])
+    history = getattr(classifier, "history_", {})
     result = {
         "held_out": held_out.astype(np.int64),
         "pred_probs": classifier.predict_proba(unseen).astype(np.float32),
-        "loss": np.array(history["loss"], np.float64),
+        "loss": np.array(history.get("loss", []), np.float64),
         "train_accuracy": np.array(history.get("accuracy", []), np.float64),
     }
     if task.scope == "test":
-        weights = classifier.model_.get_weights()
-        result |= {f"weight_{i}": weight for i, weight in enumerate(weights)}
+        result |= arrays_of(classifier)
+        result |= vectors_of(classifier, train=load_inputs(task.tokens), test=unseen)
     return result
 
 
-def epoch_callback(on_epoch: OnEpoch) -> Any:
-    """Return a Keras callback that reports (epoch from 1, loss)."""
+def vectors_of(classifier: Any, *, train: np.ndarray, test: np.ndarray) -> Arrays:
+    """Return the document vectors of a network, nothing for other classifiers."""
+    network = network_of(classifier)
+    if network is None:
+        return {}
+    from pipeline.models.vectors import document_vectors
+
+    vectors = {
+        "train_vectors": document_vectors(network, train),
+        "test_vectors": document_vectors(network, test),
+    }
+    return {name: array for name, array in vectors.items() if array is not None}
+
+
+def vocabulary_size(vocabulary: Path | None, inputs: Path) -> int:
+    """Return the number of token ids, 0 where the inputs are no token ids."""
+    is_tokens = vocabulary is not None and inputs.suffix == ".npy"
+    return len(artifacts.load_json(vocabulary)) if vocabulary and is_tokens else 0
+
+
+def remedy(model: Model) -> str:
+    """Return what helps a training that failed."""
+    for key, change in (("learning_rate", "lower"), ("max_iter", "raise")):
+        if (value := getattr(model, key, None)) is not None:
+            return f"{change} model.{key} ({value})"
+    return "lower its learning rate"
+
+
+def epoch_callbacks(model: Model, on_epoch: OnEpoch) -> list[Any] | None:
+    """Return Keras callbacks that report (epoch from 1, loss) and stop on NaN.
+
+    None for a model that knows no epochs, so that Keras is not imported for it.
+    """
+    if count_epochs(model) == 1 and not hasattr(model, "epochs"):
+        return None
     import keras
 
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, logs["loss"])
-    )
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        if not np.isfinite(logs["loss"]):
+            raise FloatingPointError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
+        on_epoch(epoch + 1, logs["loss"])
+
+    return [keras.callbacks.LambdaCallback(on_epoch_end=report)]

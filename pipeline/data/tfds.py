@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.compute.device import load_tensorflow
-from pipeline.config import TfdsDataset
 from pipeline.data.examples import Examples
+from pipeline.data.labels import resolve_labels
+from pipeline.data.tables import join_texts
 from pipeline.errors import ConfigError, DataError, NetworkError
+from pipeline.schema import TfdsDataset
 
 BATCH = 2048
 CONNECT_SECONDS = 5
@@ -38,36 +40,56 @@ def read_tfds(dataset: TfdsDataset) -> Examples:
     if not _is_prepared(builder):
         _download(builder)
     _check_names(dataset, builder.info)
+    columns = _read_columns(tfds, builder, dataset)
+    names, labels = _labels(columns.pop("label"), builder.info.features, dataset)
+    ids, splits = _stable_ids(columns["tfds_id"], columns["read_as"], builder.info, dataset)
+    texts = join_texts([columns[key] for key in dataset.text_keys])
+    return Examples(builder.name, names, ids, splits, labels, texts)
+
+
+def _read_columns(tfds: Any, builder: Any, dataset: TfdsDataset) -> dict[str, Any]:
+    """Return texts, labels, "tfds_id" and, in "read_as", the second part of `_reads`."""
     read_config = tfds.ReadConfig(add_tfds_id=True)
-    stream = builder.as_dataset(
-        split=f"{dataset.train_split}+{dataset.test_split}",
-        shuffle_files=False,
-        read_config=read_config,
-    )
-    columns: dict[str, list[Any]] = {key: [] for key in (*dataset.text_keys, "label", "tfds_id")}
-    for batch in stream.batch(BATCH).as_numpy_iterator():
-        for key in (*dataset.text_keys, "tfds_id"):
-            columns[key] += [value.decode() for value in batch[key].tolist()]
-        columns["label"].append(batch[dataset.label_key])
-    labels = np.concatenate(columns["label"]).astype(np.int64)
-    if labels.min() < 0:
-        row = int(np.argmax(labels < 0))
-        raise DataError(f"{dataset.name} row {row}: has no label; choose labelled splits")
-    ids, splits = _stable_ids(columns["tfds_id"], builder.info, dataset)
-    return Examples(
-        name=builder.name,
-        class_names=list(builder.info.features[dataset.label_key].names),
-        ids=ids,
-        splits=splits,
-        labels=labels,
-        texts=_join([columns[key] for key in dataset.text_keys]),
-    )
+    columns: dict[str, Any] = {key: [] for key in (*dataset.text_keys, "label", "tfds_id")}
+    columns["read_as"] = []
+    for split, name in _reads(dataset):
+        stream = builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
+        for batch in stream.batch(BATCH).as_numpy_iterator():
+            for key in (*dataset.text_keys, "tfds_id"):
+                columns[key] += [value.decode() for value in batch[key].tolist()]
+            columns["label"] += batch[dataset.label_key].tolist()
+            columns["read_as"] += [name] * len(batch["tfds_id"])
+    return columns
 
 
-def _join(columns: list[list[str]]) -> list[str]:
-    if len(columns) == 1:
-        return columns[0]
-    return ["\n".join(parts) for parts in zip(*columns, strict=True)]
+def _reads(dataset: TfdsDataset) -> list[tuple[str, str]]:
+    """Return (what to ask TFDS for, "train", "test" or "" for "as the record says")."""
+    if _base(dataset.train_split) != _base(dataset.test_split):
+        return [(f"{dataset.train_split}+{dataset.test_split}", "")]
+    return [(dataset.train_split, "train"), (dataset.test_split, "test")]
+
+
+def _base(split: str) -> str:
+    return split.split("[")[0]
+
+
+def _labels(values: list[Any], features: Any, dataset: TfdsDataset) -> tuple[list[str], np.ndarray]:
+    """Return class names and (n,) class indices.
+
+    Raises:
+        DataError: an example has no label (-1), or the labels are no classes.
+    """
+    texts = [value.decode() if isinstance(value, bytes) else repr(value) for value in values]
+    if "-1" in texts:
+        row = texts.index("-1")
+        raise DataError(f"{dataset.name} row {row}: has no label (-1); choose labelled splits")
+    names = getattr(features[dataset.label_key], "names", None)
+    return resolve_labels(
+        texts,
+        classes={str(number): name for number, name in enumerate(names)} if names else None,
+        place=lambda row: f"{dataset.name} row {row}",
+        column=dataset.label_key,
+    )
 
 
 def _builder(tfds: Any, dataset: TfdsDataset) -> Any:
@@ -109,7 +131,7 @@ def _check_names(dataset: TfdsDataset, info: Any) -> None:
     problems = []
     for key in ("train_split", "test_split"):
         split = getattr(dataset, key)
-        if split.split("[")[0] not in info.splits:
+        if _base(split) not in info.splits:
             have = ", ".join(info.splits)
             problems.append(f"dataset.{key}: {dataset.name} has no split {split!r} (it has {have})")
     for key, names in (("text_keys", dataset.text_keys), ("label_key", [dataset.label_key])):
@@ -117,27 +139,26 @@ def _check_names(dataset: TfdsDataset, info: Any) -> None:
             if name not in info.features:
                 have = ", ".join(info.features)
                 problems.append(f"dataset.{key}: {dataset.name} has no {name!r} (it has {have})")
-    if not problems and not hasattr(info.features[dataset.label_key], "names"):
-        problems.append(f"dataset.label_key: {dataset.label_key!r} is not a class label")
     if problems:
         raise ConfigError(problems)
 
 
 def _stable_ids(
-    tfds_ids: list[str], info: Any, dataset: TfdsDataset
+    tfds_ids: list[str], read_as: list[str], info: Any, dataset: TfdsDataset
 ) -> tuple[list[str], list[str]]:
     """Return "train/5204" and "train" for TFDS' "imdb_reviews-train.tfrecord-00000-of-00001__5204".
 
-    The number is the position in the split: shards before it, plus the place in its shard.
+    The number is the position in TFDS' split: shards before it, plus the place in its shard.
+    `read_as` holds "train" or "test" where two parts of one split were read, else "".
     """
-    names = {dataset.train_split.split("[")[0]: "train", dataset.test_split.split("[")[0]: "test"}
+    names = {_base(dataset.test_split): "test", _base(dataset.train_split): "train"}
     starts = {
         split: [0, *itertools.accumulate(info.splits[split].shard_lengths)] for split in names
     }
     ids, splits = [], []
-    for tfds_id in tfds_ids:
+    for tfds_id, name in zip(tfds_ids, read_as, strict=True):
         file, position = tfds_id.rsplit("__", 1)
         split, shard = file.split("-", 1)[1].split(".")[0], int(file.split("-")[-3])
-        splits.append(names[split])
+        splits.append(name or names[split])
         ids.append(f"{splits[-1]}/{starts[split][shard] + int(position)}")
     return ids, splits

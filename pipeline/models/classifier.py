@@ -1,14 +1,14 @@
-"""The network as a scikit-learn classifier."""
+"""The fastText-style network as a scikit-learn classifier."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from scikeras.wrappers import KerasClassifier
 
-from pipeline.config import Model
-from pipeline.models.network import FastText
+from pipeline.models.network import FastText, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam
+from pipeline.models.wrapper import TextClassifier
 
 OPTIMIZERS = {"adam": FusedAdam, "keras_adam": keras.optimizers.Adam}
 
@@ -29,7 +29,7 @@ def build_network(meta: dict[str, Any], params: dict[str, Any]) -> FastText:
     return network
 
 
-class FastTextClassifier(KerasClassifier):
+class FastTextClassifier(TextClassifier):
     """fastText-style classifier of token ids: X (texts, positions), y (texts,) labels.
 
     Every fit builds a new network, so a clone in each fold starts from its own weights.
@@ -66,27 +66,28 @@ class FastTextClassifier(KerasClassifier):
         self.learning_rate = learning_rate
         self.seed = seed
 
-    def __sklearn_tags__(self) -> Any:
-        # scikeras 0.13 with scikit-learn 1.9 is not recognised as a classifier without this:
-        # cv=3 would silently become KFold instead of StratifiedKFold.
-        from sklearn.utils import ClassifierTags
 
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "classifier"
-        tags.classifier_tags = ClassifierTags()
-        return tags
+def fit_classifiers(
+    classifiers: Sequence[FastTextClassifier], sets: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Fit classifiers of one shape as one network of many replicas.
 
+    Args:
+        sets: (tokens, labels) for each.
 
-def make_classifier(
-    model: Model, *, vocabulary_size: int, seed: int, callbacks: Any = None
-) -> FastTextClassifier:
-    """Return an unfitted classifier with the settings of the config's `model` section."""
-    settings = model.model_dump(exclude={"name"})
-    return FastTextClassifier(
-        vocabulary_size=vocabulary_size, seed=seed, callbacks=callbacks, **settings
-    )
-
-
-def derive_seed(seed: int, *path: int) -> int:
-    """Return the seed of one training, a function of the config's seed and its place alone."""
-    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])
+    Raises:
+        LossIsNaN, ValueError: see fit_replicas.
+    """
+    replicas = []
+    for classifier, (tokens, labels) in zip(classifiers, sets, strict=True):
+        classifier.initialize(tokens, labels)
+        network = classifier.model_
+        encoded = classifier.target_encoder_.transform(labels).ravel()
+        callbacks = keras.callbacks.CallbackList(
+            list(classifier.callbacks or []), add_history=True, model=network
+        )
+        replicas.append(Replica(network, network.training_data(tokens, encoded), callbacks))
+    first = classifiers[0]
+    fit_replicas(replicas, batch_size=first.batch_size, epochs=range(first.epochs))
+    for classifier, replica in zip(classifiers, replicas, strict=True):
+        classifier.history_ = dict(replica.network.history.history)

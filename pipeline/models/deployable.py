@@ -25,7 +25,6 @@ def deployable_model(
         vocabulary=vocabulary[2:],  # Keras adds padding and unknown itself
     )
     texts = keras.Input((), dtype="string", name="text")
-    x: Any = vectorizer(texts)
-    for layer in network.layers[1:]:
-        x = layer(x)
-    return keras.Model(texts, x)
+    # The same layers without the class of the network, which a reader of the file need not have.
+    plain = keras.Model(network.inputs[0], network.outputs[0])
+    return keras.Model(texts, plain(vectorizer(texts)))

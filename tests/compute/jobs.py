@@ -3,8 +3,10 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from pipeline.compute.local import Told
 
 
 @dataclass(frozen=True)
@@ -13,21 +15,25 @@ class Job:
     cost: int = 10
     epochs: int = 2
 
+    together: int | None = None
+
     @property
     def name(self) -> str:
         return f"job {self.number}"
 
 
-def work(job: Job, on_epoch: Callable[[int, float], None]) -> tuple[int, int]:
-    for epoch in range(job.epochs):
-        on_epoch(epoch + 1, 0.5)
+def work(jobs: Sequence[Job], told: Told) -> list[tuple[int, int]]:
+    for job in jobs:
+        for epoch in range(job.epochs):
+            told(job.name, epoch + 1, 0.5)
     time.sleep(0.3)
-    return job.number**2, os.getpid()
+    return [(job.number**2, os.getpid()) for job in jobs]
 
 
-def fail(job: Job, on_epoch: Callable[[int, float], None]) -> None:
-    raise ValueError(f"job {job.number} failed")
+def fail(jobs: Sequence[Job], told: Told) -> list[None]:
+    raise ValueError(f"job {jobs[0].number} failed")
 
 
-def die(job: Job, on_epoch: Callable[[int, float], None]) -> None:
+def die(jobs: Sequence[Job], told: Told) -> list[None]:
     os.kill(os.getpid(), signal.SIGKILL)
+    return []

@@ -7,10 +7,10 @@ import psutil
 import pytest
 
 from pipeline.compute import local
-from pipeline.compute.local import Workers, count_workers
-from pipeline.config import Compute
+from pipeline.compute.local import Workers, count_workers, group_tasks
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
+from pipeline.schema import Compute
 from tests.compute.jobs import Job, die, fail, work
 
 JOBS = [Job(number) for number in range(5)]
@@ -95,3 +95,24 @@ def test_more_workers_than_the_machine_bears_are_reduced(
     assert count_workers(Compute(workers="auto", device="cpu"), told) == 2
     monkeypatch.setattr(local, "WORKER_BYTES", 10**18)
     assert count_workers(Compute(workers="auto", device="cpu"), told) == 1
+
+
+def test_only_tasks_that_can_be_one_training_are_grouped() -> None:
+    jobs = [Job(0, together=7), Job(1), Job(2, together=8), Job(3, together=7), Job(4)]
+    numbers = [[job.number for job in group] for group in group_tasks(jobs)]
+    assert numbers == [[0, 3], [1], [2], [4]]
+
+
+def test_on_a_gpu_one_process_trains_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "choose_device", lambda asked: "gpu")
+    seen = []
+
+    def note(jobs: Any, told: Any) -> list[int]:
+        seen.append(len(jobs))
+        return [job.number for job in jobs]
+
+    jobs = [Job(number, together=number % 2) for number in range(5)]
+    assert {job.number: result for job, result in run(note, jobs, TWO, Told())} == {
+        number: number for number in range(5)
+    }
+    assert seen == [3, 2]

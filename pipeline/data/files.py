@@ -1,0 +1,123 @@
+"""Local files, opened strictly: what is not plain text, or gzip of it, is refused in one line."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from pipeline.errors import DataError, ResourceError
+
+GZIP = b"\x1f\x8b"
+OTHER_FORMATS = {
+    b"PAR1": "Parquet; set dataset.source: parquet",
+    b"PK\x03\x04": "a zip archive or spreadsheet; unpack it, or save it as CSV",
+    b"BZh": "bzip2; unpack it, or pack it with gzip",
+    b"\xfd7zXZ": "xz; unpack it, or pack it with gzip",
+    b"\x28\xb5\x2f\xfd": "zstd; unpack it, or pack it with gzip",
+    b"\x89HDF": "HDF5; save it as Parquet",
+    b"SQLi": "an SQLite database; export the table as CSV",
+}
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+MEMORY_PER_BYTE = 4  # texts as Python strings, then once more in the table that is written
+
+
+def shown(value: object, limit: int = 40) -> str:
+    """Return `value` as one short ASCII literal, safe for a terminal."""
+    text = ascii(value if not isinstance(value, str) else value[: limit + 1])
+    return text if len(text) <= limit + 2 else text[: limit - 1] + "..."
+
+
+def short(path: Path | str) -> str:
+    """Return a path for an error line: all of it, or its end when it is long."""
+    text = str(path)
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable if len(printable) <= 110 else "..." + printable[-107:]
+
+
+def check_file(path: Path) -> None:
+    """Stop unless `path` is a file with something in it that fits into memory.
+
+    Raises:
+        DataError: missing, a folder, empty or unreadable. ResourceError: too large.
+    """
+    if path.is_dir():
+        raise DataError(f"{short(path)}: is a folder; name a file in dataset.path")
+    if not path.exists():
+        raise DataError(f"{short(path)}: no such file{_nearest(path)}; correct dataset.path")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise DataError(f"{short(path)}: cannot be read ({error.strerror}); check it") from None
+    if size == 0:
+        raise DataError(f"{short(path)}: is empty (0 bytes); name another file")
+    free = psutil.virtual_memory().available
+    if size * MEMORY_PER_BYTE > free:
+        raise ResourceError(
+            f"{short(path)}: {size / 1e9:.1f} GB need about {size * MEMORY_PER_BYTE / 1e9:.1f} GB "
+            f"of memory and {free / 1e9:.1f} GB are free; split the file"
+        )
+
+
+def _nearest(path: Path) -> str:
+    import difflib
+
+    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f" (did you mean {shown(close[0])}?)" if close else ""
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """Yield the bytes of a file, unpacked if they are gzip (by content, not by name).
+
+    Raises:
+        DataError: see check_file; or the gzip data are damaged, or another format.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        start = file.read(8)
+    for mark, what in OTHER_FORMATS.items():
+        if start.startswith(mark):
+            raise DataError(f"{short(path)}: is {what}")
+    if path.suffix == ".gz" and not start.startswith(GZIP):
+        raise DataError(f"{short(path)}: is not gzip, as its name says; rename it or pack it")
+    try:
+        with gzip.open(path) if start.startswith(GZIP) else path.open("rb") as opened:
+            yield opened  # type: ignore[misc]
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{short(path)}: damaged gzip ({error}); fetch it again") from None
+
+
+def read_text(path: Path, encoding: str) -> str:
+    """Return the text of a file, line ends as they are, without a byte order mark.
+
+    Raises:
+        DataError: see open_bytes; or the bytes are not of that encoding.
+    """
+    with open_bytes(path) as file:
+        return decode(file.read(), path, encoding).removeprefix("\ufeff")
+
+
+def decode(data: bytes, path: Path, encoding: str, *, line: int = 1) -> str:
+    """Return `data` as text; `line` is where it begins in the file.
+
+    Raises:
+        DataError: naming the line and the byte.
+    """
+    try:
+        return data.decode(encoding)
+    except UnicodeError as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        at = line + data.count(b"\n", 0, start)
+        guess = "utf-16" if data[:2] in UTF16_MARKS else "latin-1"
+        hint = f"save it as UTF-8, or set dataset.encoding (perhaps {guess})"
+        raise DataError(
+            f"{short(path)}:{at}: byte {start} ({shown(data[start : start + 1])}) is not "
+            f"{encoding}; {hint}"
+        ) from None

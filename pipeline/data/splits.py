@@ -1,0 +1,51 @@
+"""Which examples are train and which are test."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pipeline.data.files import shown
+from pipeline.errors import DataError
+
+
+def draw_test_split(labels: np.ndarray, *, test_fraction: float, seed: int) -> list[str]:
+    """Return "train" or "test" for each label: round(test_fraction * size) of every class in test.
+
+    The same labels, fraction and seed give the same split.
+    """
+    rng = np.random.default_rng(seed)
+    splits = np.full(len(labels), "train")
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        chosen = rng.permutation(rows)[: round(test_fraction * len(rows))]
+        splits[chosen] = "test"
+    return list(map(str, splits))
+
+
+def name_splits(
+    values: list[str], *, train: str, test: str, place: Callable[[int], str], column: str
+) -> list[str]:
+    """Return "train" or "test" for each value of the split column.
+
+    Raises:
+        DataError: a value that is neither.
+    """
+    names = {train: "train", test: "test"}
+    for position, value in enumerate(values):
+        if value not in names:
+            raise DataError(
+                f"{place(position)}: column {shown(column)}: split {shown(value)} is neither "
+                f"{shown(train)} nor {shown(test)}; correct it, or dataset.split"
+            )
+    return [names[value] for value in values]
+
+
+def check_splits(splits: list[str], name: str) -> None:
+    """Stop on an empty split.
+
+    Raises:
+        DataError: naming it.
+    """
+    for split in ("train", "test"):
+        if split not in splits:
+            raise DataError(f"{name}: has no {split} examples; correct dataset.split")

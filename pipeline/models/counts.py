@@ -1,0 +1,123 @@
+"""scikit-learn classifiers of word counts, and what they learned as plain arrays."""
+
+import json
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+
+from pipeline.schema import Counts, LogisticRegressionModel, MultinomialNbModel
+
+
+class NotConvergedError(ArithmeticError):
+    """The solver stopped before it arrived."""
+
+
+def make_estimator(model: MultinomialNbModel | LogisticRegressionModel, *, seed: int) -> Any:
+    """Return the scikit-learn estimator of the config's `model` section."""
+    if isinstance(model, MultinomialNbModel):
+        return MultinomialNB(alpha=model.alpha)
+    return LogisticRegression(C=model.C, max_iter=model.max_iter, random_state=seed)
+
+
+def make_vectorizer(options: Counts, vocabulary: list[str] | None = None) -> CountVectorizer:
+    """Return sklearn's CountVectorizer with the settings of the config's `vectorize` section."""
+    return CountVectorizer(
+        lowercase=options.lowercase,
+        token_pattern=options.token_pattern,
+        ngram_range=(1, options.max_ngram),
+        min_df=options.min_df if vocabulary is None else 1,
+        max_features=options.max_features if vocabulary is None else None,
+        vocabulary=vocabulary,
+        dtype=np.int32,
+    )
+
+
+class CountsClassifier(ClassifierMixin, BaseEstimator):
+    """A linear classifier of sparse word counts that knows only the words of its own texts.
+
+    Words that occur in no training text are dropped in `fit`, so a fold gets what a
+    CountVectorizer fit on that fold alone would give it.
+    """
+
+    def __init__(self, estimator: Any, *, tfidf: bool = False) -> None:
+        self.estimator = estimator
+        self.tfidf = tfidf
+
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Any:
+        """Fit on (texts, words) counts and (texts,) labels.
+
+        Raises:
+            NotConvergedError: the solver needs more iterations.
+        """
+        from sklearn.base import clone
+
+        self.words_ = np.flatnonzero(X.getnnz(axis=0))
+        known = X[:, self.words_]
+        self.weighting_ = TfidfTransformer().fit(known) if self.tfidf else None
+        self.fitted_ = clone(self.estimator)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            try:
+                self.fitted_.fit(self._weighted(known), y, sample_weight=sample_weight)
+            except ConvergenceWarning:
+                raise NotConvergedError("the solver did not converge") from None
+        self.classes_ = self.fitted_.classes_
+        return self
+
+    def _weighted(self, known: Any) -> Any:
+        return known if self.weighting_ is None else self.weighting_.transform(known)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return (texts, classes) probabilities."""
+        pred_probs: np.ndarray = self.fitted_.predict_proba(self._weighted(X[:, self.words_]))
+        return pred_probs
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return (texts,) the most probable class of each."""
+        predicted: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return predicted
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return words (columns of X), coef (classes, words), intercept (classes,) and idf.
+
+        Probabilities are the softmax of weighted counts @ coef.T + intercept; idf is empty
+        where counts are not weighted.
+        """
+        if isinstance(self.fitted_, MultinomialNB):
+            coef, intercept = self.fitted_.feature_log_prob_, self.fitted_.class_log_prior_
+        else:
+            coef, intercept = self.fitted_.coef_, self.fitted_.intercept_
+        if len(coef) == 1:  # sklearn keeps one row for two classes; softmax wants both
+            coef, intercept = np.vstack([0 * coef, coef]), np.concatenate([[0.0], intercept])
+        idf = np.empty(0) if self.weighting_ is None else self.weighting_.idf_
+        return {"words": self.words_, "coef": coef, "intercept": intercept, "idf": idf}
+
+
+def deployable_arrays(
+    learned: dict[str, np.ndarray], vocabulary: list[str], options: Counts
+) -> dict[str, np.ndarray]:
+    """Return what `predict_texts` needs, as arrays without Python objects."""
+    words = [vocabulary[word] for word in learned["words"]]
+    described = {"vocabulary": json.dumps(words), "vectorize": options.model_dump_json()}
+    texts = {name: np.frombuffer(text.encode(), np.uint8) for name, text in described.items()}
+    return {key: learned[key] for key in ("coef", "intercept", "idf")} | texts
+
+
+def predict_texts(arrays: dict[str, np.ndarray], texts: list[str]) -> np.ndarray:
+    """Return (texts, classes) probabilities from what `deployable_arrays` made."""
+    from scipy.special import softmax
+    from sklearn.preprocessing import normalize
+
+    options = Counts.model_validate_json(arrays["vectorize"].tobytes())
+    vocabulary = json.loads(arrays["vocabulary"].tobytes())
+    counts = make_vectorizer(options, vocabulary).transform(texts)
+    if arrays["idf"].size:
+        counts = normalize(counts.multiply(arrays["idf"]).tocsr())
+    pred_probs: np.ndarray = softmax(counts @ arrays["coef"].T + arrays["intercept"], axis=1)
+    return pred_probs
