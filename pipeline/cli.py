@@ -1,6 +1,7 @@
 """How every command ends: one line for a user's mistake, a log file for ours, an exit code."""
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -9,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
-from pipeline.errors import PipelineError, ResourceError
+from pipeline.errors import ConfigError, PipelineError, ResourceError
 
 ERROR_LOG = Path("pipeline-error.log")
 
@@ -37,8 +38,11 @@ def run_command(function: Callable[..., None]) -> None:
     """
     signal.signal(signal.SIGTERM, _raise_terminated)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(function)
-    code = _exit_code(app)
+    app.command()(_ending_with_code(function))
+    try:
+        code = int(app(standalone_mode=False) or 0)
+    except TyperException as error:
+        code = _say(error.format_message(), ConfigError.exit_code)
     # Pools and TensorFlow have threads that must not hold up an exit that is already decided.
     if code in (130, 143):
         _flush()
@@ -46,28 +50,35 @@ def run_command(function: Callable[..., None]) -> None:
     sys.exit(code)
 
 
-def _exit_code(app: Callable[..., Any]) -> int:
-    try:
-        result = app(standalone_mode=False)
-        sys.stdout.flush()
-        return int(result or 0)
-    except click.ClickException as error:
-        return _say(error.format_message(), 2)
-    except PipelineError as error:
-        return _say(str(error), error.exit_code)
-    except MemoryError:
-        hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
-        return _say(f"out of memory; {hint}", ResourceError.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted; what is finished is kept, the same command goes on", 130)
-    except Terminated:
-        return _say("terminated; what is finished is kept, the same command goes on", 143)
-    except Exception as error:  # the one place where a bug becomes a line and a log
-        ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
-        return _say(f"bug: {type(error).__name__}: {error} (traceback in {ERROR_LOG})", 1)
+def _ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
+    """Return `function` with what it raises as an exit code, before Typer sees it.
+
+    Typer has its own words and codes for Ctrl-C and a broken pipe.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> int:
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+            return 0
+        except PipelineError as error:
+            return _say(str(error), error.exit_code)
+        except MemoryError:
+            hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
+            return _say(f"out of memory; {hint}", ResourceError.exit_code)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except KeyboardInterrupt:
+            return _say("interrupted; what is finished is kept, the same command goes on", 130)
+        except Terminated:
+            return _say("terminated; what is finished is kept, the same command goes on", 143)
+        except Exception as error:  # the one place where a bug becomes a line and a log
+            ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
+            return _say(f"bug: {type(error).__name__}: {error} (traceback in {ERROR_LOG})", 1)
+
+    return wrapped
 
 
 def _raise_terminated(signum: int, frame: object) -> None:

@@ -1,0 +1,60 @@
+"""A config small enough to run the six stages in seconds, and how to run them in this process."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.artifacts import Run
+from pipeline.config import Loaded, load_config
+from pipeline.stage import STAGES, execute
+
+ROOT = Path(__file__).parent.parent
+TINY = Path("configs/sample.yaml")
+SETTINGS = (
+    "dataset.num_train=200",
+    "dataset.num_test=80",
+    "vectorize.max_tokens=500",
+    "vectorize.sequence_length=60",
+    "model.learning_rate=0.05",
+    "model.epochs=4",
+    "crossval.all.folds=2",
+    "crossval.train.folds=2",
+    "evaluate.bootstrap_samples=200",
+    "compute.workers=1",
+)
+
+
+def load_tiny(*overrides: str) -> Loaded:
+    return load_config(TINY, [*SETTINGS, *overrides])
+
+
+def run_stage(name: str, loaded: Loaded, results: Path) -> None:
+    work = getattr(importlib.import_module(f"pipeline.{name}"), name)
+    execute(name, work, loaded, Run(results / loaded.run))
+
+
+def run_stages(loaded: Loaded, results: Path, upto: str = "evaluate") -> None:
+    for name in list(STAGES)[: list(STAGES).index(upto) + 1]:
+        run_stage(name, loaded, results)
+
+
+def command(
+    module: str, *arguments: str | Path, cwd: Path = ROOT, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m pipeline.<module>` and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", f"pipeline.{module}", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(options.pop("env", {})),  # type: ignore[call-overload]
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def sets(*overrides: str) -> list[str]:
+    return [argument for override in overrides for argument in ("--set", override)]
