@@ -7,28 +7,22 @@ There are no defaults: a value that a run used can be read in its YAML.
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
 
+from pipeline.config_file import Key, load_yaml, plain, read_document
 from pipeline.errors import ConfigError
 
-MAX_BYTES = 64 * 1024
-MAX_DEPTH = 20
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Folds = Annotated[int, Field(ge=2, le=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Key = tuple[str | int, ...]
 
 
 class Section(BaseModel):
@@ -159,9 +153,8 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
         ConfigError: with every problem found, one a line.
     """
     run = _run_name(path)
-    document = _parse(_read(path), path)
-    values, positions = _plain(document), dict(_positions(document, ()))
-    problems, sources = _apply_overrides(values, overrides)
+    values, positions, problems = read_document(path)
+    sources = _apply_overrides(values, overrides, problems)
 
     def where(key: Key) -> str:
         if key in sources:
@@ -174,7 +167,7 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        problems += [_describe(problem, where) for problem in error.errors()]
+        problems += [_describe(problem, where) for problem in _each_once(error.errors())]
         raise ConfigError(problems) from None
     if problems:
         raise ConfigError(problems)
@@ -208,91 +201,9 @@ def _run_name(path: Path) -> str:
     return run
 
 
-def _read(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such config file{_nearest_file(path)}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{path}: is {len(raw)} bytes; a config has at most {MAX_BYTES}")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}:1: is not UTF-8 (byte {error.start})") from None
-
-
-def _nearest_file(path: Path) -> str:
-    names = [str(p) for p in sorted(path.parent.glob("*.yaml"))] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(str(path), names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _parse(text: str, path: Path) -> CommentedMap:
-    try:
-        _refuse_aliases(text, path)
-        document = YAML(typ="rt", pure=True).load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
-        problem = " ".join((error.problem or error.context or "is not YAML").split())
-        raise ConfigError(f"{place}: {problem.split(' with value')[0]}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{path}:1:1: is not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}:1:1: is nested too deeply") from None
-    if document is None:
-        raise ConfigError(f"{path}:1:1: is empty; copy configs/imdb.yaml to start from")
-    if not isinstance(document, CommentedMap):
-        raise ConfigError(f"{path}:1:1: must hold `key: value` lines at the top")
-    return document
-
-
-def _refuse_aliases(text: str, path: Path) -> None:
-    depth = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
-        depth += {"MappingStart": 1, "SequenceStart": 1, "MappingEnd": -1, "SequenceEnd": -1}.get(
-            type(event).__name__.removesuffix("Event"), 0
-        )
-        place = f"{path}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigError(f"{place}: anchors and aliases are not used in configs")
-        if depth > MAX_DEPTH:
-            raise ConfigError(f"{place}: is nested too deeply")
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (str, int, float):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
-
-
-def _positions(node: Any, key: Key) -> Iterator[tuple[Key, tuple[int, int]]]:
-    if isinstance(node, CommentedMap):
-        for name in node:
-            line, column = node.lc.key(name)
-            yield (*key, str(name)), (line + 1, column + 1)
-            yield from _positions(node[name], (*key, str(name)))
-    elif isinstance(node, CommentedSeq):
-        for index, value in enumerate(node):
-            line, column = node.lc.item(index)
-            yield (*key, index), (line + 1, column + 1)
-            yield from _positions(value, (*key, index))
-
-
 def _apply_overrides(
-    values: dict[str, Any], overrides: list[str] | tuple[str, ...]
-) -> tuple[list[str], dict[Key, str]]:
-    problems: list[str] = []
+    values: dict[str, Any], overrides: list[str] | tuple[str, ...], problems: list[str]
+) -> dict[Key, str]:
     sources: dict[Key, str] = {}
     for override in overrides:
         name, equals, text = override.partition("=")
@@ -309,11 +220,11 @@ def _apply_overrides(
             problems.append(f"--set {override}: {name}: unknown key{hint}")
             continue
         try:
-            section[key[-1]] = _plain(YAML(typ="rt", pure=True).load(text))
-        except YAMLError:
-            problems.append(f"--set {override}: the value is not YAML")
+            section[key[-1]] = plain(load_yaml(text, f"--set {override}")[0])
+        except ConfigError:
+            problems.append(f"--set {override}: the value is not plain YAML")
         sources[key] = override
-    return problems, sources
+    return sources
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -352,6 +263,11 @@ _UNION_TAGS = {("dataset", "tfds"), ("dataset", "sample")}
 _UNION_MEMBERS = {"literal['auto']", "constrained-int", "int"}
 
 
+def _each_once(problems: Iterable[Any]) -> Iterator[Any]:
+    """Yield the problems without the second that pydantic has for `auto` or a number."""
+    return (problem for problem in problems if problem["loc"][-1] != "literal['auto']")
+
+
 def _describe(problem: Any, where: Any) -> str:
     location = [part for part in problem["loc"] if part not in _UNION_MEMBERS]
     key: Key = tuple(
@@ -364,6 +280,8 @@ def _describe(problem: Any, where: Any) -> str:
         return f"{where(key)}: {name}: unknown key{_did_you_mean(location)}"
     context = problem.get("ctx", {})
     words = _WORDS.get(problem["type"], problem["msg"]).format_map(context)
+    if problem["loc"][-1] in _UNION_MEMBERS:
+        words = words.replace("must be", "must be auto or", 1)
     got = "" if problem["type"] in ("missing", "union_tag_not_found") else problem["input"]
     shown = f" (got {_shown(got)})" if got != "" or problem["type"] == "string_too_short" else ""
     return f"{where(key)}: {name}: {words}{shown}"

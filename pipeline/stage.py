@@ -52,7 +52,7 @@ STAGES = {
     ),
 }
 # The frame decides when a stage runs, not what it computes.
-FRAME = {"artifacts", "cli", "config", "errors", "progress", "stage"}
+FRAME = {"artifacts", "cli", "config", "config_file", "errors", "progress", "stage"}
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
 
 
