@@ -169,13 +169,18 @@ def sha256_file(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pa.ArrowException, csv.Error
+)  # fmt: skip
+
+
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
         raise ArtifactError(f"{path}: is missing; run `make {path.parent.name}`") from None
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pa.ArrowException):
+    except UNREADABLE:
         raise ArtifactError(
             f"{path}: cannot be read, it is damaged; delete it and run the same command again"
         ) from None
@@ -214,7 +219,8 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def load_arrays(path: Path) -> Arrays:
-    with _reading(path), np.load(path, allow_pickle=False) as archive:
+    # Opened here: NumPy leaves a damaged file open.
+    with _reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 

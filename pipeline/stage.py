@@ -156,6 +156,8 @@ class Checked:
             old, outputs = record["config"], record["outputs"]
             parts = {part: record[part] for part in ("code", "inputs")}
         except (ArtifactError, KeyError, TypeError):
+            old = outputs = None
+        if not (isinstance(old, dict) and isinstance(outputs, dict) and outputs):
             return f"{folder / RECORD} is damaged"
         new = self.made_from(name)
         if changes := changed_keys(old, new["config"]):
