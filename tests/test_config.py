@@ -1,4 +1,4 @@
-"""Configs: everything wrong is said at once, in one line each, before anything heavy is imported."""
+"""Configs: all that is wrong is said at once, a line each, before anything heavy is imported."""
 
 import re
 import time
@@ -238,7 +238,7 @@ def test_an_override_replaces_the_value_and_can_be_given_again() -> None:
 def test_a_missing_file_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"no such config file; did you mean configs/imdb\.yaml"):
         load_config(Path("configs/imbd.yaml"))
-    with pytest.raises(ConfigError, match="no such config file$"):
+    with pytest.raises(ConfigError, match=r"no such config file$"):
         load_config(Path("no/such/folder/x.yaml"))
 
 
@@ -248,7 +248,7 @@ def test_a_missing_file_names_the_nearest() -> None:
      "é.yaml", "C:\\x.yaml", "a\0b.yaml"],
 )  # fmt: skip
 def test_a_run_name_is_safe_as_a_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="a config is named NAME.yaml"):
+    with pytest.raises(ConfigError, match=r"a config is named NAME\.yaml"):
         load_config(tmp_path / name)
 
 

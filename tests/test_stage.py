@@ -1,0 +1,373 @@
+"""The frame: a stage runs again when, and only when, its result could differ."""
+
+import fcntl
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import artifacts, stage
+from pipeline.artifacts import RECORD, Run
+from pipeline.config import load_config
+from pipeline.errors import ArtifactError, LockedError
+from pipeline.stage import STAGES, Checked, Context, code_version, execute, locked
+from tests.tiny import ROOT, SETTINGS, TINY, command, load_tiny, run_stage, sets
+
+OUTPUTS = {
+    "prepare": ["examples.parquet", "dataset.json", "truth.parquet"],
+    "vectorize": [
+        "all.npy", "train.npy", "test.npy", "vocabulary_all.json", "vocabulary_train.json",
+    ],
+    "crossval": [
+        "all/fold_00.npz", "all/fold_01.npz", "train/fold_00.npz", "train/fold_01.npz",
+        "test/fold_00.npz", "pred_probs_all.npy", "pred_probs_train.npy", "pred_probs_test.npy",
+        "metrics.json",
+    ],
+    "find_issues": ["issues_all.csv", "issues_train.csv", "issues_test.csv", "health.json"],
+    "cleanlearn": ["baseline.keras", "cleaned.keras", "test_pred_probs.npz"],
+    "evaluate": ["metrics.json", "report.html"],
+}  # fmt: skip
+ALL_OUTPUTS = [f"{name}/{file}" for name, files in OUTPUTS.items() for file in files]
+
+
+@pytest.fixture(autouse=True)
+def code_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "code_version", read_once)
+
+
+read_once = functools.cache(code_version)
+
+
+def reasons(run: Run, *overrides: str) -> dict[str, str]:
+    """Return the reason of each stage that must run."""
+    checked = Checked(load_tiny(*overrides).config, run)
+    return {name: reason for name in STAGES if (reason := checked.reason(name))}
+
+
+def below(name: str) -> set[str]:
+    stale = {name}
+    for other, what in STAGES.items():
+        if stale & set(what.reads):
+            stale.add(other)
+    return stale
+
+
+def no_work(context: Context) -> None:
+    raise AssertionError("ran, though it is up to date")
+
+
+def save(context: Context) -> None:
+    artifacts.save_json(context.run.dataset, {"seed": context.config.seed})
+
+
+# --- a finished run ------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_up_to_date(tiny_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert reasons(tiny_run) == {}
+    for name in STAGES:
+        execute(name, no_work, load_tiny(), tiny_run)
+    assert capsys.readouterr().out == "".join(f"{name:<12} up to date\n" for name in STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_writes_what_is_promised_and_records_it(tiny_run: Run, name: str) -> None:
+    record = artifacts.load_json(tiny_run.stage(name) / RECORD)
+    assert sorted(record["outputs"]) == sorted(OUTPUTS[name])
+    files = [p for p in tiny_run.stage(name).rglob("*") if p.is_file() and p.name != RECORD]
+    assert len(files) == len(OUTPUTS[name])
+    for file, sha in record["outputs"].items():
+        assert artifacts.sha256_file(tiny_run.stage(name) / file) == sha
+    expected = {f"{up}/{file}" for up in STAGES[name].reads for file in OUTPUTS[up]}
+    assert set(record["inputs"]) == expected
+    assert set(record["config"]) == set(STAGES[name].sections)
+    assert {"python", "tensorflow", "keras", "cleanlab"} <= set(record["versions"])
+    assert record["wall_seconds"] > 0
+    assert record["cpu_seconds"] > 0
+    assert record["peak_memory_bytes"] > 1e7
+
+
+# --- the config ----------------------------------------------------------------------------
+
+
+def test_comments_and_the_order_of_keys_run_nothing_again(tiny_run: Run, tmp_path: Path) -> None:
+    text = TINY.read_text(encoding="utf-8")
+    lines = [line.split("#")[0].rstrip() for line in text.splitlines()]
+    sections = "\n".join(lines).strip().split("\n\n")
+    path = tmp_path / "sample.yaml"
+    path.write_text("# other words\n" + "\n\n".join(reversed(sections)), encoding="utf-8")
+    loaded = load_config(path, SETTINGS)
+    assert loaded.config == load_tiny().config
+    checked = Checked(loaded.config, tiny_run)
+    assert not any(checked.reason(name) for name in STAGES)
+
+
+CHANGES = [
+    ("dataset.error_rate=0.1", "prepare", "dataset.error_rate 0.08 -> 0.1"),
+    ("vectorize.max_tokens=100", "vectorize", "vectorize.max_tokens 500 -> 100"),
+    ("model.epochs=5", "crossval", "model.epochs 4 -> 5"),
+    ("find_issues.filter_by=both", "find_issues", 'filter_by "prune_by_noise_rate" -> "both"'),
+    ("cleanlearn.max_pruned_fraction=0.4", "cleanlearn", "max_pruned_fraction 0.5 -> 0.4"),
+    ("evaluate.top_rows=3", "evaluate", "evaluate.top_rows 10 -> 3"),
+]
+
+
+@pytest.mark.parametrize(("override", "first", "words"), CHANGES)
+def test_a_changed_key_is_named_and_runs_what_reads_it(
+    tiny_run: Run, override: str, first: str, words: str
+) -> None:
+    found = reasons(tiny_run, override)
+    assert set(found) == below(first)
+    assert found.pop(first).endswith(words)
+    assert all(reason.endswith("runs again") for reason in found.values())
+
+
+def test_many_changed_keys_are_shortened(tiny_run: Run) -> None:
+    overrides = ["epochs=1", "batch_size=1", "dropout=0.5", "embedding_dim=3"]
+    reason = reasons(tiny_run, *(f"model.{o}" for o in overrides))["crossval"]
+    assert reason.count("->") == 3
+    assert reason.endswith(", …")
+
+
+def test_where_it_is_computed_runs_nothing_again(tiny_run: Run) -> None:
+    assert reasons(tiny_run, "compute.workers=2", "compute.device=cpu") == {}
+
+
+# --- files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ALL_OUTPUTS)
+@pytest.mark.parametrize("how", ["deleted", "emptied", "truncated", "flipped"])
+def test_a_damaged_output_is_found_and_named(
+    tiny_run: Run, request: pytest.FixtureRequest, output: str, how: str
+) -> None:
+    name = output.split("/")[0]
+    path = tiny_run.folder / output
+    good = path.read_bytes()
+
+    def restore() -> None:
+        path.write_bytes(good)
+
+    request.addfinalizer(restore)
+    if how == "deleted":
+        path.unlink()
+    else:
+        middle = len(good) // 2
+        flipped = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
+        path.write_bytes({"emptied": b"", "truncated": good[:-1], "flipped": flipped}[how])
+    found = reasons(tiny_run)
+    assert set(found) == below(name)
+    assert found[name].startswith(f"{path} is {'missing' if how == 'deleted' else 'damaged'}")
+
+
+def test_a_stage_below_damage_does_not_start(run_copy: Run) -> None:
+    path = run_copy.pred_probs("all")
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ArtifactError, match=r"pred_probs_all.npy is damaged.*run `make crossval`"):
+        execute("find_issues", no_work, load_tiny(), run_copy)
+
+
+def test_swapped_folds_are_damage(run_copy: Run) -> None:
+    first, second = run_copy.fold("all", 0), run_copy.fold("all", 1)
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+    assert "fold_00.npz is damaged" in reasons(run_copy)["crossval"]
+
+
+def test_an_output_of_another_run_is_noticed(run_copy: Run, tmp_path: Path) -> None:
+    run_stage("prepare", load_tiny("seed=7"), tmp_path / "other")
+    shutil.rmtree(run_copy.stage("prepare"))
+    shutil.copytree(tmp_path / "other" / TINY.stem / "prepare", run_copy.stage("prepare"))
+    assert reasons(run_copy)["prepare"] == "seed 7 -> 123456"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"[]", b"null", b"{}", b"\xff", b'{"config": 1, "outputs": 2}', b'"text"'],
+)
+def test_a_damaged_record_means_not_done(run_copy: Run, damage: bytes) -> None:
+    (run_copy.stage("vectorize") / RECORD).write_bytes(damage)
+    found = reasons(run_copy)
+    assert set(found) == below("vectorize")
+    assert found["vectorize"].endswith("stage.json is damaged")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"config": 3}, {"outputs": []}, {"outputs": {"all.npy": 3}}, {"code": None}, {"inputs": 3}],
+)
+def test_a_record_with_other_types_means_not_done(run_copy: Run, change: dict[str, object]) -> None:
+    path = run_copy.stage("vectorize") / RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert set(reasons(run_copy)) == below("vectorize")
+
+
+def test_changed_inputs_are_noticed(run_copy: Run) -> None:
+    """A stage made again with another result: the one below sees it by hash alone."""
+    artifacts.save_json(run_copy.dataset, artifacts.load_json(run_copy.dataset) | {"more": 1})
+    path = run_copy.stage("prepare") / RECORD
+    record = artifacts.load_json(path)
+    record["outputs"]["dataset.json"] = artifacts.sha256_file(run_copy.dataset)
+    artifacts.save_json(path, record)
+    found = reasons(run_copy)
+    assert set(found) == below("vectorize")
+    assert found["vectorize"] == "its inputs changed"
+
+
+def test_time_stamps_do_not_matter(run_copy: Run) -> None:
+    for number, path in enumerate(sorted(run_copy.folder.rglob("*"))):
+        os.utime(path, (4_100_000_000 - number, 4_100_000_000 - number))
+    assert reasons(run_copy) == {}
+
+
+# --- code ----------------------------------------------------------------------------------
+
+
+def test_changed_code_runs_the_stage_and_all_below(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = code_version
+    monkeypatch.setattr(stage, "code_version", lambda n: real(n) + "x" * (n == "find_issues"))
+    found = reasons(tiny_run)
+    assert set(found) == below("find_issues")
+    assert found["find_issues"] == "its code changed"
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("prepare.py", {"prepare"}),
+        ("data/sample.py", {"prepare"}),
+        ("vectorize.py", {"vectorize", "cleanlearn"}),
+        ("models/training.py", {"crossval", "find_issues", "cleanlearn", "evaluate"}),
+        ("models/optimizer.py", {"crossval", "find_issues", "cleanlearn", "evaluate"}),
+        ("report/page.py", {"evaluate"}),
+        ("stage.py", set()),
+        ("config.py", set()),
+        ("config_file.py", set()),
+        ("artifacts.py", set()),
+        ("progress.py", set()),
+    ],
+)
+def test_the_code_of_a_stage_is_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, stages: set[str]
+) -> None:
+    copy = Path(shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline"))
+    monkeypatch.setattr(stage, "__file__", str(copy / "stage.py"))
+    before = {name: code_version(name) for name in STAGES}
+    with (copy / file).open("a", encoding="utf-8") as source:
+        source.write("\n# changed\n")
+    changed = {name for name in STAGES if code_version(name) != before[name]}
+    assert stages <= changed
+    if not stages:
+        assert not changed
+    elif file in ("prepare.py", "data/sample.py", "report/page.py"):
+        assert changed == stages
+
+
+# --- running -------------------------------------------------------------------------------
+
+
+def test_a_stage_that_fails_leaves_no_record_and_runs_again(tmp_path: Path) -> None:
+    run, loaded = Run(tmp_path / "sample"), load_tiny()
+
+    def fail(context: Context) -> None:
+        save(context)
+        raise RuntimeError("half way")
+
+    execute("prepare", save, loaded, run)
+    assert not Checked(loaded.config, run).reason("prepare")
+    run.dataset.unlink()
+    with pytest.raises(RuntimeError, match="half way"):
+        execute("prepare", fail, loaded, run)
+    assert Checked(loaded.config, run).reason("prepare") == "has not been run"
+    execute("prepare", save, loaded, run)
+    assert not Checked(loaded.config, run).reason("prepare")
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    run = Run(tmp_path / "sample")
+    left = run.stage("prepare") / "deeper" / f"{artifacts.TEMPORARY}examples.parquet-abc"
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    execute("prepare", save, load_tiny(), run)
+    assert not left.exists()
+    assert list(artifacts.load_json(run.stage("prepare") / RECORD)["outputs"]) == ["dataset.json"]
+
+
+def test_a_stage_without_those_above_says_what_to_make(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="prepare: has not been run; run `make prepare` first"):
+        execute("vectorize", no_work, load_tiny(), Run(tmp_path / "sample"))
+
+
+def test_start_afresh_empties_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").touch()
+    stage.start_afresh(tmp_path / "a")
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_the_key_of_a_stage_follows_all_it_depends_on(tiny_run: Run) -> None:
+    keys = [
+        Checked(load_tiny(*overrides).config, tiny_run).key("crossval")
+        for overrides in ([], ["model.epochs=9"], ["evaluate.top_rows=1"])
+    ]
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]
+
+
+# --- one run at a time ---------------------------------------------------------------------
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pipeline.artifacts import Run
+from pipeline.stage import locked
+with locked(Run(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_process_is_refused_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path / "results" / "sample")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(run.folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        started = time.monotonic()
+        with pytest.raises(LockedError, match=f"in use by process {holder.pid} on .* since"):
+            locked(run).__enter__()
+        assert time.monotonic() - started < 1
+        arguments = ["--config", TINY, "--results", tmp_path / "results", *sets(*SETTINGS)]
+        done = command("prepare", *arguments)
+        assert done.returncode == 5
+        assert done.stderr.count("\n") == 1
+        assert f"in use by process {holder.pid} " in done.stderr
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.communicate()
+    with locked(run):
+        pass
+    assert command("prepare", *arguments).returncode == 0
+
+
+def test_the_lock_is_given_back(tmp_path: Path) -> None:
+    run = Run(tmp_path / "sample")
+    with pytest.raises(RuntimeError), locked(run):
+        raise RuntimeError
+    with (run.folder / ".lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
