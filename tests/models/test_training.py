@@ -1,0 +1,102 @@
+"""Bags and the pool of dropout numbers have the distribution they stand for."""
+
+import numpy as np
+import pytest
+
+from pipeline.models import training
+from pipeline.models.training import Bags, Block, PoolLayout, TrainingData
+
+TOKENS = np.array([[3, 3, 5, 0, 0], [1, 1, 1, 1, 1], [4, 3, 2, 1, 0]], np.uint16)
+
+
+def test_a_text_is_its_distinct_tokens_and_how_often_they_occur() -> None:
+    bags = Bags.of(TOKENS)
+    assert bags.starts.tolist() == [0, 3, 4, 9]
+    assert bags.tokens.tolist() == [0, 3, 5, 1, 0, 1, 2, 3, 4]
+    assert bags.counts.tolist() == [2, 2, 1, 5, 1, 1, 1, 1, 1]
+
+
+def test_bags_do_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = np.random.default_rng(0).integers(0, 9, (100, 20))
+    whole = Bags.of(tokens)
+    monkeypatch.setattr(training, "CHUNK", 7)
+    for ours, theirs in zip(Bags.of(tokens), whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("keep", [0.8, 0.5])
+@pytest.mark.parametrize("count", [1, 2, 8, 250])
+def test_dropout_numbers_have_the_mean_and_variance_of_dropped_positions(
+    keep: float, count: int
+) -> None:
+    """Binomial(count, keep) / (keep * positions): the sum of `count` dropped-out positions."""
+    positions, dim = 250, 16
+    layout = PoolLayout.of(np.full(4000, count))
+    rng = np.random.default_rng(5)
+    draws = []
+    for _ in range(20):  # the pool of frequent tokens is small, and new every epoch
+        pool = layout.draw(rng, keep=keep, positions=positions, dim=dim)
+        draws.append(pool[layout.choose_rows(rng)])
+    values = np.concatenate(draws) * positions
+    distinct = 20 * dim * layout.sizes[0]
+    expected = count * (1 - keep) / keep
+    assert values.dtype == np.float32
+    assert abs(values.mean() - count) < 5 * np.sqrt(expected / distinct)
+    assert abs(values.var() / expected - 1) < 5 * np.sqrt(4 / distinct)
+    np.testing.assert_allclose(values * keep, np.rint(values * keep), atol=1e-4)
+
+
+def test_components_and_texts_are_dropped_independently() -> None:
+    layout = PoolLayout.of(np.ones(20_000, int))
+    rng = np.random.default_rng(5)
+    masks = layout.draw(rng, keep=0.8, positions=1, dim=4)[layout.choose_rows(rng)] > 0
+    between = np.corrcoef(masks.T.astype(float))
+    assert np.abs(between - np.eye(4)).max() < 0.1
+    neighbours = np.corrcoef(masks[:-1, 0], masks[1:, 0])[0, 1]
+    assert abs(neighbours) < 0.05
+
+
+def test_without_dropout_the_pool_is_the_plain_mean() -> None:
+    bags = Bags.of(TOKENS)
+    layout = PoolLayout.of(bags.counts)
+    rng = np.random.default_rng(0)
+    pool = layout.draw(rng, keep=1.0, positions=5, dim=3)
+    chosen = pool[layout.choose_rows(rng)]
+    np.testing.assert_allclose(chosen, np.repeat(bags.counts[:, None] / 5, 3, axis=1), rtol=1e-6)
+
+
+def dealt_out(batch_size: int) -> list[Block]:
+    labels, weights = np.array([0, 1, 2]), np.array([0.5, 1.0, 2.0])
+    data = TrainingData(TOKENS, labels, weights, keep=1.0, dim=2)
+    return [block for _, block in data.draw_epoch(np.random.default_rng(1), batch_size)]
+
+
+@pytest.mark.parametrize(("batch_size", "block"), [(1, 1), (2, 2), (2, 65536), (3, 1), (7, 7)])
+def test_every_text_is_dealt_out_once_with_its_label(
+    monkeypatch: pytest.MonkeyPatch, batch_size: int, block: int
+) -> None:
+    monkeypatch.setattr(training, "BLOCK", block)
+    bags, seen = Bags.of(TOKENS), []
+    for part in dealt_out(batch_size):
+        text = 0
+        for low, high in zip(part.starts[:-1], part.starts[1:], strict=True):
+            places = part.text_of[low:high]
+            for place in range(places[-1] + 1):
+                label = int(part.labels[text])
+                first, last = bags.starts[label : label + 2]
+                assert part.ids[low:high][places == place].tolist() == list(bags.tokens[first:last])
+                assert part.weights[text] == [0.5, 1.0, 2.0][label]
+                seen.append(label)
+                text += 1
+    assert sorted(seen) == [0, 1, 2]
+
+
+def test_every_epoch_has_another_order_and_another_pool() -> None:
+    tokens = np.random.default_rng(0).integers(0, 9, (40, 6))
+    data = TrainingData(tokens, np.arange(40), np.ones(40), keep=0.8, dim=2)
+    rng = np.random.default_rng(0)
+    (first_pool, first), (second_pool, second) = (next(data.draw_epoch(rng, 8)) for _ in range(2))
+    assert first.labels.tolist() != second.labels.tolist()
+    assert not np.array_equal(first_pool, second_pool)
+    assert not np.array_equal(first.mean_masks, second.mean_masks)
+    assert set(np.unique(first.mean_masks).round(4)) <= {0.0, 1.25}
