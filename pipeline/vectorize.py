@@ -59,12 +59,14 @@ def build_vocabulary(words: Words, texts: np.ndarray, *, max_tokens: int) -> lis
         texts: (n,) indices of the texts that count.
         max_tokens: the size of the vocabulary, padding and unknown included.
 
-    Ties in frequency go to the word that sorts last, as in keras.layers.IndexLookup.
+    Ties in frequency go to the word that sorts last, as in keras.layers.IndexLookup. A word that
+    ends in NUL is left out: Keras holds vocabularies in NumPy strings, which would cut it off.
     """
     lengths = np.diff(words.starts)
     chosen = np.zeros(len(lengths), bool)
     chosen[texts] = True
     counts = np.bincount(words.codes[np.repeat(chosen, lengths)], minlength=len(words.distinct))
+    counts *= np.array([not word.endswith("\0") for word in words.distinct], bool)
     present = np.flatnonzero(counts)
     names = np.array(words.distinct, dtype=object)[present]
     order = np.lexsort((names, counts[present]))[::-1]
