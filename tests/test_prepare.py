@@ -1,0 +1,103 @@
+"""Prepare: what dataset.json says about a dataset, and what is stopped."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Run
+from pipeline.data.examples import Examples
+from pipeline.errors import DataError
+from pipeline.prepare import check, describe, fingerprint, read_examples
+from tests.tiny import load_tiny
+
+
+def make_examples(**changes: object) -> Examples:
+    values = {
+        "name": "toy",
+        "class_names": ["neg", "pos"],
+        "ids": ["train/0", "train/1", "test/0", "train/2", "test/1"],
+        "splits": ["train", "train", "test", "train", "test"],
+        "labels": np.array([0, 1, 1, 1, 0]),
+        "texts": ["a", "b", "a", "a", " \n"],
+    }
+    return Examples(**(values | changes))
+
+
+def test_counts_copies_and_overlap() -> None:
+    description = describe(make_examples())
+    fingerprint_ = description.pop("fingerprint")
+    assert description == {
+        "name": "toy",
+        "class_names": ["neg", "pos"],
+        "num_examples": 5,
+        "num_classes": 2,
+        "counts": {"train": {"neg": 1, "pos": 2}, "test": {"neg": 1, "pos": 1}},
+        "empty_texts": 1,
+        "extra_copies": 2,
+        "texts_with_conflicting_labels": 1,
+        "texts_in_train_and_test": 1,
+    }
+    assert fingerprint_.startswith("sha256:")
+    json.dumps(description)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"texts": ["a", "b", "a", "a", " "]},
+        {"labels": np.array([0, 1, 1, 1, 1])},
+        {"ids": ["train/0", "train/1", "test/0", "train/3", "test/1"]},
+        {"splits": ["train", "train", "test", "test", "test"]},
+        {"class_names": ["neg", "good"]},
+        {"texts": ["ab", "", "a", "a", " \n"]},
+    ],
+)
+def test_the_fingerprint_changes_with_everything(changes: dict[str, object]) -> None:
+    assert fingerprint(make_examples(**changes)) != fingerprint(make_examples())
+
+
+def test_the_fingerprint_is_the_data_alone() -> None:
+    assert fingerprint(make_examples(name="other")) == fingerprint(make_examples())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": np.zeros(5, int)}, "toy: has examples of one class only"),
+        ({"class_names": ["neg"], "labels": np.zeros(5, int)}, "one class only"),
+        ({"splits": ["train"] * 5}, "toy: has no test examples"),
+        ({"splits": ["test"] * 5}, "toy: has no train examples"),
+    ],
+)
+def test_a_dataset_no_stage_can_use_is_stopped(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        check(make_examples(**changes))
+
+
+def test_the_sample_corpus_as_examples() -> None:
+    examples = read_examples(load_tiny().config)
+    assert examples.ids[:2] == ["train/0", "train/1"]
+    assert examples.ids[200] == "test/0"
+    assert len(set(examples.ids)) == 280
+    assert examples.truth is not None
+    wrong = examples.labels != examples.truth
+    assert wrong[:200].sum() == 16
+    assert wrong[200:].sum() == 6
+    again = read_examples(load_tiny().config)
+    assert fingerprint(again) == fingerprint(examples)
+    assert fingerprint(read_examples(load_tiny("seed=1").config)) != fingerprint(examples)
+
+
+def test_what_is_written_is_what_was_read(tiny_run: Run) -> None:
+    examples = read_examples(load_tiny().config)
+    table = artifacts.load_table(tiny_run.examples)
+    assert table.column("text").to_pylist() == examples.texts
+    assert table.column("id").to_pylist() == examples.ids
+    assert table.column("split").to_pylist() == examples.splits
+    np.testing.assert_array_equal(table.column("label").to_numpy(), examples.labels)
+    truth = artifacts.load_table(tiny_run.truth)
+    assert truth.column_names == ["id", "true_label"]
+    np.testing.assert_array_equal(truth.column("true_label").to_numpy(), examples.truth)
+    assert artifacts.load_json(tiny_run.dataset) == describe(examples)
