@@ -1,0 +1,99 @@
+"""Training without the issues: guarded, weighted, and without exactly the listed rows."""
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts, cleanlearn
+from pipeline.artifacts import RECORD, Run
+from pipeline.cleanlearn import check_pruning, fit_cleanlearning, issue_positions
+from pipeline.errors import ArtifactError, DataError
+from tests.tiny import load_tiny, run_stage
+
+LABELS = np.array([0, 0, 0, 0, 1, 1])
+
+
+def test_a_class_that_would_be_empty_is_stopped() -> None:
+    with pytest.raises(DataError, match="class 'pos' would have 0 training examples left"):
+        check_pruning(LABELS, np.array([4, 5]), ["neg", "pos"], max_fraction=0.5)
+
+
+def test_too_many_issues_are_stopped() -> None:
+    with pytest.raises(DataError, match=r"50% of the training labels .*max_pruned_fraction \(40%"):
+        check_pruning(LABELS, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.4)
+    check_pruning(LABELS, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.5)
+    check_pruning(LABELS, np.array([], int), ["neg", "pos"], max_fraction=0.1)
+
+
+def test_the_guard_comes_before_training(run_copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleanlearn, "fit_cleanlearning", pytest.fail)
+    with pytest.raises(DataError, match="max_pruned_fraction"):
+        run_stage(
+            "cleanlearn", load_tiny("cleanlearn.max_pruned_fraction=0.001"), run_copy.folder.parent
+        )
+
+
+def fit(run: Run, **changes: object) -> tuple[object, np.ndarray]:
+    labels = artifacts.load_labels(run)
+    arguments = {
+        "tokens": artifacts.load_array(run.tokens("train")),
+        "labels": labels.given[labels.rows("train")],
+        "pred_probs": artifacts.load_array(run.pred_probs("train")),
+        "config": load_tiny("model.epochs=1").config,
+    }
+    return fit_cleanlearning(
+        *(arguments | changes).values(), vocabulary_size=500, on_epoch=lambda epoch, loss: None
+    )
+
+
+def test_the_pruned_rows_are_those_of_issues_train(tiny_run: Run) -> None:
+    _, pruned = fit(tiny_run)
+    rows = artifacts.load_labels(tiny_run).rows("train")
+    np.testing.assert_array_equal(pruned, issue_positions(tiny_run, rows))
+    assert len(pruned) == artifacts.load_json(tiny_run.health)["train"]["count"] > 0
+
+
+def test_clean_learning_trains_on_the_rest_with_weights(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.models.network import FastText
+
+    seen: dict[str, np.ndarray] = {}
+    real = FastText.fit
+
+    def watched(self: FastText, x: np.ndarray, y: np.ndarray, **options: object) -> object:
+        seen.update(x=x, y=y, sample_weight=np.asarray(options["sample_weight"]))
+        return real(self, x, y, **options)
+
+    monkeypatch.setattr(FastText, "fit", watched)
+    _, pruned = fit(tiny_run)
+    tokens = artifacts.load_array(tiny_run.tokens("train"))
+    np.testing.assert_array_equal(seen["x"], np.delete(tokens, pruned, axis=0))
+    for label in (0, 1):  # one weight a class, by its estimated noise
+        assert len(np.unique(seen["sample_weight"][seen["y"].ravel() == label])) == 1
+    assert (seen["sample_weight"] >= 1).all()
+    assert seen["sample_weight"].max() > 1
+
+
+def test_without_issues_all_is_kept(tiny_run: Run) -> None:
+    labels = artifacts.load_labels(tiny_run)
+    given = labels.given[labels.rows("train")]
+    sure = np.where(given[:, None] == [0, 1], 0.99, 0.01)
+    _, pruned = fit(tiny_run, pred_probs=sure)
+    assert len(pruned) == 0
+
+
+def test_a_list_of_other_rows_is_refused(run_copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run_copy.stage("cleanlearn") / RECORD).unlink()
+    monkeypatch.setattr(cleanlearn, "issue_positions", lambda run, rows: np.array([0, 1]))
+    with pytest.raises(ArtifactError, match="lists other rows than CleanLearning left out"):
+        run_stage("cleanlearn", load_tiny(), run_copy.folder.parent)
+
+
+def test_the_baseline_is_the_one_of_the_test_scope(tiny_run: Run) -> None:
+    both = artifacts.load_arrays(tiny_run.test_pred_probs)
+    assert set(both) == {"baseline", "cleanlearning"}
+    np.testing.assert_array_equal(
+        both["baseline"], artifacts.load_array(tiny_run.pred_probs("test"))
+    )
+    assert both["cleanlearning"].shape == (80, 2)
+    assert not np.array_equal(both["baseline"], both["cleanlearning"])
