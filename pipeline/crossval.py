@@ -136,6 +136,7 @@ def crossval(context: Context) -> None:
     check_folds(labels, artifacts.load_class_names(run), config)
     with Workers(config.compute, context.progress) as workers:
         tasks = list(plan_tasks(config, run, labels))
+        remove_other_folds(run, tasks)
         keys = {task: fold_key(context.key, task) for task in tasks}
         missing = [task for task in tasks if not is_finished(run, task, keys[task])]
         if len(missing) < len(tasks):
@@ -147,6 +148,14 @@ def crossval(context: Context) -> None:
     artifacts.save_json(run.crossval_metrics, metrics)
     pooled = metrics["all"]["pooled"]
     context.progress.say(f"log loss {pooled['log_loss']:.4f}, accuracy {pooled['accuracy']:.4f}")
+
+
+def remove_other_folds(run: Run, tasks: list[Task]) -> None:
+    """Delete the folds of an earlier plan that had more of them."""
+    planned = {run.fold(task.scope, task.fold) for task in tasks}
+    for path in run.stage("crossval").rglob("fold_*.npz"):
+        if path not in planned:
+            path.unlink()
 
 
 def fold_key(stage_key: str, task: Task) -> str:
