@@ -106,7 +106,7 @@ gpu: $(VENV)/ready requirements-gpu.txt
 	$(INSTALL) requirements-gpu.txt
 
 test: $(VENV)/ready-dev
-	$(PY) -m pytest
+	$(PY) -m pytest --cov --cov-report=term --cov-fail-under=90
 
 check: $(VENV)/ready-dev
 	$(PY) -m ruff check .

@@ -4,7 +4,9 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline.artifacts import Run
 from pipeline.config import Loaded, load_config
@@ -41,18 +43,21 @@ def run_stages(loaded: Loaded, results: Path, upto: str = "evaluate") -> None:
 
 
 def command(
-    module: str, *arguments: str | Path, cwd: Path = ROOT, **options: object
+    module: str,
+    *arguments: str | Path,
+    cwd: Path = ROOT,
+    env: Mapping[str, str] = MappingProxyType({}),
+    seconds: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m pipeline.<module>` and return what it printed."""
     return subprocess.run(
         [sys.executable, "-m", f"pipeline.{module}", *map(str, arguments)],
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(options.pop("env", {})),  # type: ignore[call-overload]
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(env),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
         check=False,
-        **options,  # type: ignore[call-overload]
     )
 
 

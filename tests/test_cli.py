@@ -1,0 +1,210 @@
+"""How commands end: one line and one code for each way to end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline import cli, errors
+from pipeline.cli import ConfigOption, run_command
+from tests.tiny import ROOT, SETTINGS, TINY, command, sets
+
+
+class ExitedHard(BaseException):
+    pass
+
+
+def code_of(function: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
+    """Return the code `function` exits with as a command."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def hard(code: int) -> None:
+        raise ExitedHard(code)
+
+    monkeypatch.setattr(os, "_exit", hard)
+    monkeypatch.setattr(sys, "argv", ["program", *argv])
+    try:
+        run_command(function)
+    except SystemExit as end:
+        return int(end.code or 0)
+    except ExitedHard as end:
+        return int(end.args[0])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    raise AssertionError("did not exit")
+
+
+ENDS = [
+    (None, 0, ""),
+    (ValueError("odd"), 1, "bug: ValueError: odd (traceback in pipeline-error.log)"),
+    (errors.ConfigError("x.yaml:1:1: wrong"), 2, "x.yaml:1:1: wrong"),
+    (errors.DataError("bad row"), 3, "bad row"),
+    (errors.ArtifactError("damaged"), 4, "damaged"),
+    (errors.LockedError("in use"), 5, "in use"),
+    (errors.NetworkError("offline"), 6, "offline"),
+    (errors.ResourceError("disk full"), 7, "disk full"),
+    (MemoryError(), 7, "out of memory; lower vectorize.sequence_length"),
+    (KeyboardInterrupt(), 130, "interrupted; what is finished is kept"),
+    (cli.Terminated(), 143, "terminated; what is finished is kept"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "line"), ENDS, ids=[str(code) for _, code, _ in ENDS])
+def test_every_end_has_its_code_and_one_line(
+    error: BaseException | None,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work() -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.chdir(tmp_path)
+    assert code_of(work, monkeypatch) == code
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {line}" if line else "")
+    assert err.count("\n") == (code != 0)
+    log = tmp_path / "pipeline-error.log"
+    assert log.exists() == (code == 1)
+    if code == 1:
+        assert "Traceback" in log.read_text(encoding="utf-8")
+
+
+def test_each_problem_has_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> None:
+        raise errors.ConfigError(["first", "second"])
+
+    assert code_of(work, monkeypatch) == 2
+    assert capsys.readouterr().err == "error: first\nerror: second\n"
+
+
+@pytest.mark.parametrize("argv", [[], ["--confg", "x"], ["--config"], ["--config", "x", "more"]])
+def test_wrong_usage_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], argv: list[str]
+) -> None:
+    def work(config: ConfigOption) -> None:
+        raise AssertionError("ran")
+
+    assert code_of(work, monkeypatch, *argv) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_help_exits_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def work(config: ConfigOption) -> None:
+        """Do the work."""
+
+    assert code_of(work, monkeypatch, "--help") == 0
+    assert "Do the work." in capsys.readouterr().out
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`predict … | head -1`: the pipe breaks while there is more to print."""
+    source = (
+        "from pipeline.cli import run_command\n"
+        "def work() -> None:\n"
+        "    for _ in range(100_000): print('line')\n"
+        "run_command(work)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    stderr = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141
+    assert stderr == b""
+
+
+LONG = ("model.epochs=10000", "compute.workers=2")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_running_crossval_ends_at_once_and_leaves_no_process(
+    run_copy: object, results_copy: Path, sent: signal.Signals, code: int, word: str
+) -> None:
+    arguments = ["--config", TINY, "--results", results_copy, *sets(*SETTINGS, *LONG)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.crossval", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert "epoch" in process.stdout.readline()
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 2 or os.cpu_count() == 1
+    started = time.monotonic()
+    if sent == signal.SIGINT:  # a terminal sends it to the whole group
+        os.killpg(process.pid, sent)
+    else:
+        process.send_signal(sent)
+    _, stderr = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == code
+    assert stderr == f"error: {word}; what is finished is kept, the same command goes on\n"
+    _, alive = psutil.wait_procs(children, timeout=3)
+    for child in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    assert alive == []
+
+
+# --- without data --------------------------------------------------------------------------
+
+
+def test_without_data_and_network_the_ways_to_get_it_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    closed = "http://127.0.0.1:9"
+    started = time.monotonic()
+    done = command(
+        "prepare", "--config", ROOT / "configs" / "imdb.yaml", "--results", tmp_path / "results",
+        cwd=tmp_path,
+        env={
+            "TFDS_DATA_DIR": str(tmp_path / "empty"), "HOME": str(tmp_path),
+            "PYTHONPATH": f"{make_offline(tmp_path)}{os.pathsep}{ROOT}",
+            "HTTP_PROXY": closed, "HTTPS_PROXY": closed,
+        },
+    )  # fmt: skip
+    assert done.returncode == 6, done.stderr
+    assert time.monotonic() - started < 30
+    assert done.stderr.count("\n") == 1
+    for way in ("(1)", "(2)", "TFDS_DATA_DIR", "(3)", "~/tensorflow_datasets", "make demo"):
+        assert way in done.stderr
+    assert not (tmp_path / "results" / "imdb" / "prepare" / "examples.parquet").exists()
+
+
+def make_offline(folder: Path) -> Path:
+    """Return a folder for PYTHONPATH in which connections to other machines fail."""
+    site = folder / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import socket\n"
+        "def refuse(*args, **kwargs):\n"
+        "    raise OSError(101, 'Network is unreachable')\n"
+        "socket.create_connection = refuse\n"
+        "socket.getaddrinfo = refuse\n",
+        encoding="utf-8",
+    )
+    return site

@@ -1,0 +1,65 @@
+"""Predict: texts or lines of stdin in, label and probability out."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Run
+from pipeline.errors import ArtifactError
+from pipeline.predict import predict
+from tests.tiny import command
+
+
+def test_arguments_and_stdin_give_what_the_network_gives(
+    tiny_run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = artifacts.load_table(tiny_run.examples, ["split", "text"]).to_pylist()
+    texts = [row["text"] for row in table if row["split"] == "test"]
+    expected = artifacts.load_arrays(tiny_run.test_pred_probs)["cleanlearning"]
+    predict(texts, tiny_run.keras_model("cleaned"))
+    lines = capsys.readouterr().out.splitlines()
+    for line, text, pred_probs in zip(lines, texts, expected, strict=True):
+        label, probability, shown = line.split("\t")
+        assert label == ["neg", "pos"][pred_probs.argmax()]
+        assert float(probability) == pytest.approx(pred_probs.max(), abs=1e-4)
+        assert " ".join(text.split()).startswith(shown)
+    monkeypatch.setattr("sys.stdin", io.StringIO("\r\n".join([*texts, ""])))
+    monkeypatch.setattr("pipeline.predict.BATCH", 7)
+    predict(None, tiny_run.keras_model("cleaned"))
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_both_models_and_an_empty_text(tiny_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("baseline", "cleaned"):
+        predict(["", "a\nb\tc"], tiny_run.keras_model(name))
+        first, second = capsys.readouterr().out.splitlines()
+        assert np.isfinite(float(first.split("\t")[1]))
+        assert second.split("\t")[2] == "a b c"
+
+
+def test_a_missing_model_exits_4(tmp_path: Path) -> None:
+    done = command("predict", "--model", tmp_path / "no.keras", "a text")
+    assert done.returncode == 4
+    assert done.stderr == (
+        f"error: {tmp_path}/no.keras: is missing; run `make all`, or name another with --model\n"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 nor this"])
+def test_what_is_no_model_is_one_line(run_copy: Run, content: bytes) -> None:
+    path = run_copy.keras_model("cleaned")
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="is no model of this pipeline") as caught:
+        predict(["a"], path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_away_from_its_run_says_what_is_missing(run_copy: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "cleaned.keras"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(run_copy.keras_model("cleaned").read_bytes())
+    with pytest.raises(ArtifactError, match=r"dataset\.json: is missing"):
+        predict(["a"], path)

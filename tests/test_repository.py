@@ -1,0 +1,136 @@
+"""What the repository holds, and what it must never hold."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import ROOT
+
+LARGEST = 700_000
+# Built from parts, so that this file is not what it looks for.
+FORBIDDEN = re.compile(
+    "|".join(
+        [
+            "https?:" + "//[^/ ]*(pypi|npm" + "|debian)",
+            "--(extra-)?" + "index-url",
+            "--find" + "-links",
+            "file:" + "///",
+            r"(^|[^A-Za-z0-9_.\-])/(work|farm" + r"|opt|root)/",
+        ]
+    )
+)
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    names = [name for name in listed.stdout.split("\0") if name]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_registry_or_a_place_on_one_machine() -> None:
+    found = []
+    for path in tracked_files():
+        lines = path.read_text(encoding="utf-8", errors="ignore").splitlines()
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}"
+            for number, line in enumerate(lines, 1)
+            if FORBIDDEN.search(line)
+        ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--extra-" + "index-url x",
+        "see https:" + "//pypi.org/x",
+        'Path("/wo' + 'rk/x")',
+        "file:" + "///x",
+        "/ro" + "ot/x",
+    ],
+)
+def test_the_pattern_finds_what_it_is_for(line: str) -> None:
+    assert FORBIDDEN.search(line)
+
+
+def test_no_data_model_or_large_file_is_tracked() -> None:
+    kinds = {".pkl", ".pickle", ".h5", ".keras", ".tfrecord", ".npy", ".npz", ".parquet", ".joblib"}
+    for path in tracked_files():
+        assert path.suffix not in kinds, path
+        assert ".tfrecord" not in path.name, path
+        assert path.stat().st_size <= LARGEST, path
+
+
+SOURCES = sorted((ROOT / "pipeline").rglob("*.py"))
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
+UNSAFE_CALLS = {"eval", "exec", "__import__"}
+UNSAFE_METHODS = {"read_pickle", "to_pickle", "enable_unsafe_deserialization", "unsafe_load"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_unsafe_is_used(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        where = f"{path}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Import):
+            assert not {a.name.split(".")[0] for a in node.names} & UNSAFE_MODULES, where
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in UNSAFE_MODULES, where
+        elif isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                assert node.func.id not in UNSAFE_CALLS, where
+            if isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in UNSAFE_METHODS, where
+            for keyword in node.keywords:
+                value = getattr(keyword.value, "value", None)
+                assert (keyword.arg, value) != ("allow_pickle", True), where
+                assert (keyword.arg, value) != ("safe_mode", False), where
+                assert (keyword.arg, value) != ("shell", True), where
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_and_functions_stay_short(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert source.count("\n") <= 410, path
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("requirements*.txt")), ids=lambda p: p.name)
+def test_every_requirement_is_pinned_and_hashed(path: Path) -> None:
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    entries = [line for line in text.splitlines() if line and line[0] not in "# "]
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9._-]+(\[[^]]+\])?==\S+ ", entry), entry[:80]
+        assert "--hash=sha256:" in entry, entry[:80]
+
+
+def version(name: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in importlib.metadata.version(name).split(".")[:2])
+
+
+def test_keras_has_its_security_fixes() -> None:
+    assert version("keras") >= (3, 14)
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version("tf-keras")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "keras>=3.14,<4" in project["dependencies"]
+
+
+def test_every_dependency_is_imported_or_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = (ROOT / "requirements.txt").read_text(encoding="utf-8").lower()
+    for dependency in project["dependencies"]:
+        name = re.match(r"[A-Za-z0-9._-]+", dependency)
+        assert name is not None
+        assert re.search(rf"(?m)^{name[0].lower().replace('_', '-')}==", pinned), dependency
