@@ -11,6 +11,7 @@ import importlib.metadata
 import os
 import platform
 import resource
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -118,6 +119,12 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
         }
         artifacts.save_json(folder / RECORD, record)
         progress.say(f"done in {seconds:.1f} s")
+
+
+def start_afresh(folder: Path) -> None:
+    """Empty a folder of files that no longer belong to anything."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 # --- what is out of date -------------------------------------------------------------------

@@ -308,6 +308,13 @@ def test_a_stage_without_those_above_says_what_to_make(tmp_path: Path) -> None:
         execute("vectorize", no_work, load_tiny(), Run(tmp_path / "sample"))
 
 
+def test_start_afresh_empties_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").touch()
+    stage.start_afresh(tmp_path / "a")
+    assert list((tmp_path / "a").iterdir()) == []
+
+
 def test_the_key_of_a_stage_follows_all_it_depends_on(tiny_run: Run) -> None:
     keys = [
         Checked(load_tiny(*overrides).config, tiny_run).key("crossval")
