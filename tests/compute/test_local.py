@@ -1,12 +1,14 @@
 """Where folds run: in this process or in several, with the same results."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import psutil
 import pytest
 
 from pipeline.compute import local
-from pipeline.compute.local import count_workers, run_tasks
+from pipeline.compute.local import Workers, count_workers
 from pipeline.config import Compute
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
@@ -31,6 +33,13 @@ class Told(StageProgress):
         self.lines.append(text)
 
 
+def results_of(
+    work_: Callable[..., Any], jobs: list[Job], compute: Compute, told: Told
+) -> list[Any]:
+    with Workers(compute, told) as workers:
+        return list(workers.run(work_, jobs))
+
+
 @pytest.fixture(autouse=True)
 def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "WORKER_BYTES", 1)
@@ -40,7 +49,7 @@ def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_gives_its_result(workers: int) -> None:
     told = Told()
-    results = list(run_tasks(work, JOBS, Compute(workers=workers, device="cpu"), told))
+    results = results_of(work, JOBS, Compute(workers=workers, device="cpu"), told)
     assert {job.number: square for job, (square, _) in results} == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
     pids = {pid for _, (_, pid) in results}
     assert (os.getpid() in pids) == (workers == 1)
@@ -50,27 +59,27 @@ def test_every_task_gives_its_result(workers: int) -> None:
     assert all(done <= total for done, total, _ in told.updates)
 
 
-def test_no_tasks_no_process() -> None:
-    assert list(run_tasks(work, [], TWO, Told())) == []
+def test_no_tasks_no_results() -> None:
+    assert results_of(work, [], TWO, Told()) == []
+    assert_no_workers()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_a_task_arrives_and_ends_the_others(workers: int) -> None:
     with pytest.raises(ValueError, match=r"job \d failed"):
-        list(run_tasks(fail, JOBS, Compute(workers=workers, device="cpu"), Told()))
+        results_of(fail, JOBS, Compute(workers=workers, device="cpu"), Told())
     assert_no_workers()
 
 
 def test_a_killed_worker_is_told_as_what_it_probably_is() -> None:
     with pytest.raises(ResourceError, match=r"killed, probably for memory.*compute.workers=1"):
-        list(run_tasks(die, JOBS, TWO, Told()))
+        results_of(die, JOBS, TWO, Told())
     assert_no_workers()
 
 
 def test_leaving_early_ends_the_workers() -> None:
-    running = run_tasks(work, JOBS, TWO, Told())
-    next(running)
-    running.close()  # type: ignore[attr-defined]
+    with Workers(TWO, Told()) as workers:
+        next(workers.run(work, JOBS))
     assert_no_workers()
 
 

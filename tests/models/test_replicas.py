@@ -1,12 +1,8 @@
 """Networks trained side by side come out as if each were trained alone."""
 
+import keras
 import numpy as np
 import pytest
-
-from pipeline.compute.device import load_tensorflow
-
-load_tensorflow()
-import keras
 
 from pipeline.models.network import FastText, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.models import training
-from pipeline.models.training import Bags, Block, PoolLayout, TrainingData
+from pipeline.models import batches
+from pipeline.models.batches import Bags, Block, PoolLayout, TrainingData
 
 TOKENS = np.array([[3, 3, 5, 0, 0], [1, 1, 1, 1, 1], [4, 3, 2, 1, 0]], np.uint16)
 
@@ -19,7 +19,7 @@ def test_a_text_is_its_distinct_tokens_and_how_often_they_occur() -> None:
 def test_bags_do_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = np.random.default_rng(0).integers(0, 9, (100, 20))
     whole = Bags.of(tokens)
-    monkeypatch.setattr(training, "CHUNK", 7)
+    monkeypatch.setattr(batches, "CHUNK", 7)
     for ours, theirs in zip(Bags.of(tokens), whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -75,7 +75,7 @@ def dealt_out(batch_size: int) -> list[Block]:
 def test_every_text_is_dealt_out_once_with_its_label(
     monkeypatch: pytest.MonkeyPatch, batch_size: int, block: int
 ) -> None:
-    monkeypatch.setattr(training, "BLOCK", block)
+    monkeypatch.setattr(batches, "BLOCK", block)
     bags, seen = Bags.of(TOKENS), []
     for part in dealt_out(batch_size):
         text = 0
