@@ -14,7 +14,7 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) test check bench clean gpu FORCE
+.PHONY: help all demo $(STAGES) study noise test check bench clean gpu FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -23,6 +23,8 @@ help: ## print this list
 	@echo "make all CONFIG=configs/x.yaml  another dataset or experiment"
 	@echo "make all SET=\"model.epochs=3\"  any key overridden"
 	@echo "make STAGE                    up to one of: $(STAGES)"
+	@echo "make study                    is the gain real? every arm over many seeds, with a control"
+	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
 	@echo "make test                     the tests"
 	@echo "make check                    style and types"
@@ -37,6 +39,10 @@ demo: $(VENV)/ready
 
 $(STAGES): $(VENV)/ready
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=$@
+
+study noise: $(VENV)/ready
+	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
+	$(PY) -m pipeline.study $(ARGS) $(if $(filter noise,$@),--noise)
 
 clean:
 	rm -rf $(R)

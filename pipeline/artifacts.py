@@ -125,6 +125,10 @@ class Run:
         return self.folder / "evaluate" / "metrics.json"
 
     @property
+    def study(self) -> Path:
+        return self.folder / "study"
+
+    @property
     def report(self) -> Path:
         return self.folder / "evaluate" / "report.html"
 

@@ -159,6 +159,8 @@ def plan_tasks(config: Config, run: Run, labels: Labels, groups: np.ndarray) -> 
                 model=config.model,
                 seed=config.seed,
                 path=(SCOPES.index(scope), fold),
+                name="baseline" if scope == "test" else f"{scope} fold {fold + 1}",
+                keeps_model=scope == "test",
             )
 
 

@@ -329,6 +329,26 @@ class Evaluate(Section):
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     published: list[PublishedFigure]
     published_top_rows: list[Annotated[int, Field(ge=0)]]
+    verified_labels: Name | None
+
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+Arm = Literal["baseline", "prune", "random_prune", "relabel", "weight", "human"]
+
+
+class Noise(Section):
+    rates: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)]
+    kinds: Annotated[
+        list[Literal["uniform", "class_dependent", "instance_dependent"]], Field(min_length=1)
+    ]
+    seeds: Seeds
+
+
+class Study(Section):
+    seeds: Seeds
+    arms: Annotated[list[Arm], Field(min_length=1)]
+    noise: Noise
 
 
 class Compute(Section):
@@ -345,6 +365,7 @@ class Config(Section):
     find_issues: FindIssues
     cleanlearn: Cleanlearn
     evaluate: Evaluate
+    study: Study
     compute: Compute
 
 
@@ -371,6 +392,16 @@ def find_contradictions(config: Config) -> list[tuple[tuple[str, ...], str]]:
     columns = getattr(dataset, "columns", None) or []
     if len(set(columns)) < len(columns):
         problems.append((("dataset", "columns"), "names a column twice"))
+    for key, values in (
+        (("study", "seeds"), config.study.seeds),
+        (("study", "arms"), config.study.arms),
+        (("study", "noise", "seeds"), config.study.noise.seeds),
+        (("study", "noise", "rates"), config.study.noise.rates),
+        (("study", "noise", "kinds"), config.study.noise.kinds),
+    ):
+        repeated = [value for place, value in enumerate(values) if value in values[:place]]
+        if repeated:
+            problems.append((key, f"names {repeated[0]!r} twice"))
     split = getattr(dataset, "split", None)
     if isinstance(split, SplitByColumn | SplitByName) and split.train == split.test:
         problems.append((("dataset", "split", "test"), "must differ from train"))

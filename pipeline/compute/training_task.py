@@ -32,8 +32,9 @@ class Task:
 
     tokens: file of the vectorize stage with n rows. predict: file whose rows are predicted
     instead of the held-out rows. vocabulary: None where there is none. labels: (n,).
-    held_out: positions left out of the fit.
+    held_out: positions left out of the fit. weights: (n,) sample weights, None for equal ones.
     path: numbers that, with seed, determine every random draw.
+    keeps_model: whether what was learned comes back, too.
     """
 
     scope: str
@@ -46,10 +47,9 @@ class Task:
     model: Model
     seed: int
     path: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return "baseline" if self.scope == "test" else f"{self.scope} fold {self.fold + 1}"
+    name: str
+    weights: np.ndarray | None = field(default=None, repr=False)
+    keeps_model: bool = False
 
     @property
     def epochs(self) -> int:
@@ -108,10 +108,11 @@ def new_classifier(task: Task, told: Told) -> Any:
     )
 
 
-def training_set(task: Task) -> tuple[Any, np.ndarray]:
-    """Return the inputs and labels that are not held out."""
+def training_set(task: Task) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Return inputs, labels and weights of the rows that are not held out."""
     kept = np.delete(np.arange(len(task.labels)), task.held_out)
-    return load_inputs(task.tokens)[kept], task.labels[kept]
+    weights = None if task.weights is None else task.weights[kept]
+    return load_inputs(task.tokens)[kept], task.labels[kept], weights
 
 
 def apply(task: Task, classifier: Any) -> Arrays:
@@ -128,7 +129,7 @@ def apply(task: Task, classifier: Any) -> Arrays:
         "loss": np.array(history.get("loss", []), np.float64),
         "train_accuracy": np.array(history.get("accuracy", []), np.float64),
     }
-    if task.scope == "test":
+    if task.keeps_model:
         result |= arrays_of(classifier)
         result |= vectors_of(classifier, train=load_inputs(task.tokens), test=unseen)
     return result

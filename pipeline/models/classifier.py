@@ -68,25 +68,27 @@ class FastTextClassifier(TextClassifier):
 
 
 def fit_classifiers(
-    classifiers: Sequence[FastTextClassifier], sets: Sequence[tuple[np.ndarray, np.ndarray]]
+    classifiers: Sequence[FastTextClassifier],
+    sets: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]],
 ) -> None:
     """Fit classifiers of one shape as one network of many replicas.
 
     Args:
-        sets: (tokens, labels) for each.
+        sets: (tokens, labels, sample weights or None) for each.
 
     Raises:
         LossIsNaN, ValueError: see fit_replicas.
     """
     replicas = []
-    for classifier, (tokens, labels) in zip(classifiers, sets, strict=True):
+    for classifier, (tokens, labels, weights) in zip(classifiers, sets, strict=True):
         classifier.initialize(tokens, labels)
         network = classifier.model_
         encoded = classifier.target_encoder_.transform(labels).ravel()
         callbacks = keras.callbacks.CallbackList(
             list(classifier.callbacks or []), add_history=True, model=network
         )
-        replicas.append(Replica(network, network.training_data(tokens, encoded), callbacks))
+        data = network.training_data(tokens, encoded, weights)
+        replicas.append(Replica(network, data, callbacks))
     first = classifiers[0]
     fit_replicas(replicas, batch_size=first.batch_size, epochs=range(first.epochs))
     for classifier, replica in zip(classifiers, replicas, strict=True):

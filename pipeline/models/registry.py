@@ -20,6 +20,8 @@ from pipeline.schema import (
     TransformerModel,
 )
 
+TrainingSet = tuple[Any, np.ndarray, np.ndarray | None]  # inputs, labels, weights
+
 
 def make_classifier(model: Model, *, vocabulary_size: int, seed: int, callbacks: Any = None) -> Any:
     """Return an unfitted classifier with the settings of the config's `model` section.
@@ -65,7 +67,7 @@ def make_classifier(model: Model, *, vocabulary_size: int, seed: int, callbacks:
     )
 
 
-def fit_together(classifiers: Sequence[Any], sets: Sequence[tuple[Any, np.ndarray]]) -> None:
+def fit_together(classifiers: Sequence[Any], sets: Sequence[TrainingSet]) -> None:
     """Fit several FastTextClassifiers of one shape as one; each as it would be fitted alone."""
     from pipeline.models.classifier import fit_classifiers
 

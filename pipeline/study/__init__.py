@@ -1,0 +1,1 @@
+"""Is the gain real? Seeds, a control, labels people checked, and noise put in on purpose."""

@@ -1,0 +1,82 @@
+"""`make study` and `make noise`: is the gain real?"""
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import artifacts
+from pipeline.artifacts import Run
+from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.compute.local import Workers
+from pipeline.config import Loaded, load_config
+from pipeline.errors import ArtifactError, ConfigError
+from pipeline.models.registry import needs_tensorflow
+from pipeline.progress import StageProgress
+from pipeline.stage import Checked, locked
+from pipeline.study.detection import run_noise
+from pipeline.study.seeds import run_seeds
+from pipeline.study.trials import Trainings
+from pipeline.study.words import conclusions
+
+
+def study(
+    config: ConfigOption,
+    set_: SetOption = None,
+    results: ResultsOption = RESULTS,
+    noise: Annotated[bool, typer.Option(help="Put noise into the training labels.")] = False,
+) -> None:
+    """Repeat the experiment over seeds with controls, or with noise put in on purpose."""
+    loaded = load_config(config, set_ or [])
+    run = Run(results / loaded.run)
+    checked = Checked(loaded.config, run)
+    for stage in ("prepare", "vectorize", "crossval"):
+        if reason := checked.reason(stage):
+            raise ArtifactError(f"{stage}: {reason}; run `make crossval` first")
+    name = "noise" if noise else "study"
+    needed = needs_tensorflow(loaded.config.model)
+    with (
+        locked(run),
+        StageProgress(name) as progress,
+        Workers(loaded.config.compute, progress, needs_tensorflow=needed) as workers,
+    ):
+        artifacts.sweep_temporary(run.study)
+        trainings = Trainings(run.study / "trainings", checked.key("crossval"), workers)
+        part = study_noise(loaded, run, trainings) if noise else study_seeds(loaded, run, trainings)
+        artifacts.save_json(run.study / f"{name}_part.json", part)
+        whole = join_parts(run)
+        artifacts.save_json(run.study / "study.json", whole)
+        for line in conclusions(whole):
+            progress.say(line)
+
+
+def study_seeds(loaded: Loaded, run: Run, trainings: Trainings) -> dict[str, Any]:
+    if "human" in loaded.config.study.arms:
+        raise ConfigError("study.arms: human needs the key `corrections` to name a journal")
+    part, rows, examples = run_seeds(loaded, run, trainings, human=None)
+    artifacts.save_table(run.study / "runs.parquet", rows)
+    artifacts.save_table(run.study / "stability.parquet", examples)
+    return part
+
+
+def study_noise(loaded: Loaded, run: Run, trainings: Trainings) -> dict[str, Any]:
+    part, truth = run_noise(loaded, run, trainings)
+    import pyarrow as pa
+
+    artifacts.save_table(run.study / "noise.parquet", pa.Table.from_pylist(part["noise"]))
+    artifacts.save_table(run.study / "detection.parquet", pa.Table.from_pylist(part["detection"]))
+    artifacts.save_table(run.study / "noise_truth.parquet", truth)
+    return part
+
+
+def join_parts(run: Run) -> dict[str, Any]:
+    """Return study.json from the parts that were run."""
+    whole: dict[str, Any] = {"seeds": [], "arms": {}, "differences": [], "noise": []}
+    for name in ("study", "noise"):
+        path = run.study / f"{name}_part.json"
+        if path.exists():
+            whole |= artifacts.load_json(path)
+    return whole
+
+
+if __name__ == "__main__":
+    run_command(study)

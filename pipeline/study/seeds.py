@@ -1,0 +1,191 @@
+"""Everything repeated over seeds: every arm, paired, and how stable the issues are."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import artifacts
+from pipeline.artifacts import Arrays, Labels, Run
+from pipeline.config import Loaded
+from pipeline.crossval import scores
+from pipeline.find_issues import find_issues_ranked
+from pipeline.schema import FindIssues
+from pipeline.study.arms import Arm, make_arms
+from pipeline.study.statistics import (
+    interval_over_test_sets,
+    mcnemar_p,
+    paired_difference,
+    stability,
+)
+from pipeline.study.trials import Trainings, Trial, arm_tasks, fold_tasks, pool
+from pipeline.study.verified import corrected_labels, load_verified
+
+CONTROLS = ("baseline", "random_prune")
+TOP = 100
+
+
+class ScoredLabels(NamedTuple):
+    """What the arms are scored on: as labelled and, where people checked, as corrected.
+
+    counts: (n,) the rows that count in the corrected set; None without checked labels.
+    """
+
+    given: np.ndarray
+    corrected: np.ndarray | None
+    counts: np.ndarray | None
+
+
+def load_test_labels(run: Run, labels: Labels, verified: str | None) -> ScoredLabels:
+    given = labels.given[labels.rows("test")]
+    if verified is None:
+        return ScoredLabels(given, None, None)
+    return ScoredLabels(given, *corrected_labels(given, load_verified(Path(verified), run)))
+
+
+def run_seeds(
+    loaded: Loaded, run: Run, trainings: Trainings, human: Arm | None
+) -> tuple[dict[str, Any], pa.Table, pa.Table]:
+    """Return the seeds part of study.json, one row per (seed, arm), and one row per example."""
+    config, labels = loaded.config, artifacts.load_labels(run)
+    num_classes = len(artifacts.load_class_names(run))
+    test = load_test_labels(run, labels, config.evaluate.verified_labels)
+    given = {scope: labels.given[labels.rows(scope)] for scope in ("all", "train")}
+    trials = [Trial(f"seed {seed}", seed, given) for seed in config.study.seeds]
+    tasks = [task for trial in trials for task in fold_tasks(trial, loaded, run, labels)]
+    folds = {task.name: result for task, result in trainings.run(tasks)}
+    arms = {
+        trial.name: make_arms(
+            config.study.arms,
+            given["train"],
+            pool(folds, trial, "train", num_classes=num_classes),
+            config.find_issues,
+            rng=np.random.default_rng([trial.seed, len(trial.name)]),
+            human=human,
+        )
+        for trial in trials
+    }
+    finals = [task for trial in trials for task in arm_tasks(trial, arms[trial.name], config, run)]
+    fitted = {task.name: result for task, result in trainings.run(finals)}
+    rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test))
+    pred_probs = [pool(folds, trial, "all", num_classes=num_classes) for trial in trials]
+    steadiness, examples = describe_stability(given["all"], pred_probs, config.find_issues, run)
+    return (
+        {
+            "seeds": config.study.seeds,
+            "arms": arm_columns(rows),
+            "differences": compare_arms(trials, rows, fitted, test),
+            "stability": steadiness,
+            "test_set": {
+                "examples": len(test.given),
+                "flipped_by_people": _count(test.corrected, test.given),
+                "left_out_without_majority": 0
+                if test.counts is None
+                else int((~test.counts).sum()),
+            },
+        },
+        rows,
+        examples,
+    )
+
+
+def _count(corrected: np.ndarray | None, given: np.ndarray) -> int | None:
+    return None if corrected is None else int((corrected != given).sum())
+
+
+def score_arms(
+    trials: list[Trial],
+    arms: dict[str, dict[str, Arm]],
+    fitted: dict[str, Arrays],
+    test: ScoredLabels,
+) -> list[dict[str, Any]]:
+    """Return one row per (seed, arm): accuracies, log loss, what was left out or changed."""
+    rows = []
+    for trial in trials:
+        base = fitted.get(f"{trial.name} baseline")
+        for name, arm in arms[trial.name].items():
+            probs = fitted[f"{trial.name} {name}"]["pred_probs"]
+            predicted = probs.argmax(axis=1)
+            right = predicted == test.given
+            row: dict[str, Any] = {
+                "seed": trial.seed,
+                "arm": name,
+                "test_accuracy": float(right.mean()),
+                "test_accuracy_corrected": None,
+                "test_log_loss": scores(probs, test.given)["log_loss"],
+                "left_out": len(arm.left_out),
+                "relabelled": int((arm.labels != trial.given["train"]).sum()),
+                "mcnemar_p": None,
+            }
+            if test.corrected is not None:
+                agrees = (predicted == test.corrected)[test.counts]
+                row["test_accuracy_corrected"] = float(agrees.mean())
+            if base is not None and name != "baseline":
+                row["mcnemar_p"] = mcnemar_p(right, base["pred_probs"].argmax(axis=1) == test.given)
+            rows.append(row)
+    return rows
+
+
+def arm_columns(rows: pa.Table) -> dict[str, dict[str, list[float]]]:
+    """Return {arm: {score: one value per seed}}."""
+    columns: dict[str, dict[str, list[float]]] = {}
+    for row in rows.to_pylist():
+        arm = columns.setdefault(row["arm"], {})
+        for key in ("test_accuracy", "test_accuracy_corrected", "test_log_loss"):
+            arm.setdefault(key, []).append(row[key])
+    return columns
+
+
+def compare_arms(
+    trials: list[Trial], rows: pa.Table, fitted: dict[str, Arrays], test: ScoredLabels
+) -> list[dict[str, Any]]:
+    """Return the paired difference of each arm to each control, on each version of the labels."""
+    arms = arm_columns(rows)
+    versions = [("given", "test_accuracy", test.given, np.ones(len(test.given), bool))]
+    if test.corrected is not None and test.counts is not None:
+        versions.append(("corrected", "test_accuracy_corrected", test.corrected, test.counts))
+    found = []
+    for labels, key, truth, counts in versions:
+
+        def rights(arm: str, truth: Any = truth, counts: Any = counts) -> np.ndarray:
+            predicted = [fitted[f"{t.name} {arm}"]["pred_probs"].argmax(axis=1) for t in trials]
+            right: np.ndarray = (np.array(predicted) == truth)[:, counts]
+            return right
+
+        for control in CONTROLS:
+            for arm in arms:
+                if arm == control or arm == "baseline" or control not in arms:
+                    continue
+                values = (np.array(arms[name][key]) for name in (arm, control))
+                found.append(
+                    {"arm": arm, "control": control, "labels": labels}
+                    | paired_difference(*values)
+                    | {"ci95_test_set": interval_over_test_sets(rights(arm), rights(control))}
+                )
+    return found
+
+
+def describe_stability(
+    given: np.ndarray, pred_probs: list[np.ndarray], options: FindIssues, run: Run
+) -> tuple[dict[str, Any], pa.Table]:
+    """Return how far issues of scope all depend on the seed, and a row for each example."""
+    ranked = [find_issues_ranked(given, probs, options) for probs in pred_probs]
+    flagged = np.zeros((len(ranked), len(given)), bool)
+    for row, issues in zip(flagged, ranked, strict=True):
+        row[issues] = True
+    averaged: np.ndarray = np.asarray(pred_probs, np.float64).mean(axis=0)
+    from_average = find_issues_ranked(given, averaged, options)
+    tops = [set(issues[:TOP].tolist()) for issues in ranked]
+    shared = [len(top & set(from_average[:TOP].tolist())) for top in tops]
+    description = stability(flagged) | {
+        "issues_per_seed": [len(issues) for issues in ranked],
+        "issues_from_averaged_probabilities": len(from_average),
+        "log_loss_per_seed": [scores(probs, given)["log_loss"] for probs in pred_probs],
+        "log_loss_of_averaged_probabilities": scores(averaged, given)["log_loss"],
+        "top_100_shared_with_average": shared,
+    }
+    columns = artifacts.load_table(run.examples, ["row", "id"])
+    confidence = averaged[np.arange(len(given)), given]
+    examples = columns.append_column("flagged_by", pa.array(flagged.sum(axis=0), pa.int32()))
+    return description, examples.append_column("mean_self_confidence", pa.array(confidence))
