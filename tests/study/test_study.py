@@ -1,0 +1,196 @@
+"""A study on data where cleaning must help, and on data where it cannot."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Run
+from pipeline.config import Loaded, load_config
+from pipeline.data.sample import CLASS_NAMES, generate_reviews
+from pipeline.study import trials
+from pipeline.study.__main__ import study
+from tests.tiny import run_stages
+
+DATASET = """dataset:
+  source: csv
+  path: {path}
+  columns: null
+  delimiter: ","
+  encoding: utf-8
+  text_columns: [text]
+  label_column: label
+  id_column: null
+  classes: null
+  split:
+    by: column
+    column: split
+    train: train
+    test: test
+
+vectorize:
+  kind: counts
+  lowercase: true
+  token_pattern: '(?u)\\b\\w\\w+\\b'
+  max_ngram: 1
+  min_df: 1
+  max_features: null
+
+model:
+  name: logistic_regression
+  C: 10.0
+  max_iter: 1000
+
+"""
+
+
+def write_config(folder: Path, labels_of: str) -> Path:
+    """Write a CSV whose training labels are wrong in part, or all of them drawn at random."""
+    corpus = generate_reviews(num_train=600, num_test=400, error_rate=0, seed=1)
+    rng = np.random.default_rng(2)
+    train = np.array(corpus.splits) == "train"
+    labels = corpus.true_labels.copy()
+    if labels_of == "random":
+        labels = rng.integers(0, 2, len(labels))
+    else:
+        wrong = rng.choice(np.flatnonzero(train & (labels == 1)), 120, replace=False)
+        labels[wrong] = 0
+    path = folder / "reviews.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerow(["text", "label", "split"])
+        names = [CLASS_NAMES[label] for label in labels]
+        writer.writerows(zip(corpus.texts, names, corpus.splits, strict=True))
+    text = Path("configs/sample.yaml").read_text(encoding="utf-8")
+    first, last = text.index("dataset:"), text.index("crossval:")
+    config = folder / f"{labels_of}.yaml"
+    config.write_text(text[:first] + DATASET.format(path=path) + text[last:], encoding="utf-8")
+    return config
+
+
+SETTINGS = (
+    "study.seeds=[1,2,3,4]",
+    "study.noise.rates=[0,0.3]",
+    "study.noise.kinds=[uniform]",
+    "compute.workers=1",
+    "cleanlearn.max_pruned_fraction=1.0",
+)
+
+
+def finished(folder: Path, labels_of: str) -> tuple[Loaded, Path]:
+    config = write_config(folder, labels_of)
+    loaded = load_config(config, SETTINGS)
+    run_stages(loaded, folder / "results", upto="crossval")
+    study(config, list(SETTINGS), folder / "results")
+    return loaded, folder / "results"
+
+
+@pytest.fixture(scope="module")
+def helped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Loaded, Run]:
+    loaded, results = finished(tmp_path_factory.mktemp("wrong"), "wrong")
+    study(loaded.path, list(SETTINGS), results, noise=True)
+    return loaded, Run(results / loaded.run)
+
+
+def difference(run: Run, arm: str, control: str) -> dict[str, object]:
+    found = json.loads((run.study / "study.json").read_text())["differences"]
+    return next(d for d in found if (d["arm"], d["control"]) == (arm, control))
+
+
+def test_where_labels_are_wrong_cleaning_helps(helped: tuple[Loaded, Run]) -> None:
+    _, run = helped
+    for control in ("baseline", "random_prune"):
+        assert difference(run, "prune", control)["ci95"][0] > 0.01
+    assert difference(run, "relabel", "baseline")["ci95"][0] > 0.01
+
+
+def test_where_labels_are_random_it_cannot_help(tmp_path: Path) -> None:
+    loaded, results = finished(tmp_path, "random")
+    found = difference(Run(results / loaded.run), "prune", "random_prune")
+    assert found["ci95_test_set"][0] < 0
+    assert found["mean"] < 0.05
+
+
+def test_the_files_hold_what_the_contract_says(helped: tuple[Loaded, Run]) -> None:
+    loaded, run = helped
+    whole = json.loads((run.study / "study.json").read_text())
+    assert whole["seeds"] == [1, 2, 3, 4]
+    assert set(whole["arms"]) == set(loaded.config.study.arms)
+    assert all(len(arm["test_accuracy"]) == 4 for arm in whole["arms"].values())
+    assert {"rate", "kind", "arm", "seed", "test_accuracy"} <= set(whole["noise"][0])
+    rows = pq.read_table(run.study / "runs.parquet").to_pylist()
+    assert len(rows) == 4 * len(loaded.config.study.arms)
+    pruned = {row["seed"]: row["left_out"] for row in rows if row["arm"] == "prune"}
+    control = {row["seed"]: row["left_out"] for row in rows if row["arm"] == "random_prune"}
+    assert pruned == control
+    stability = pq.read_table(run.study / "stability.parquet")
+    assert stability.num_rows == 1000
+    assert len(whole["stability"]["issues_per_seed"]) == 4
+
+
+def test_put_in_noise_is_found_and_scored_against_the_truth(helped: tuple[Loaded, Run]) -> None:
+    _, run = helped
+    truth = pq.read_table(run.study / "noise_truth.parquet").to_pylist()
+    per_trial = {row["trial"] for row in truth}
+    assert per_trial == {f"noise uniform 0.3 seed {seed}" for seed in (1, 2, 3)}
+    assert len(truth) == 3 * 180
+    detection = pq.read_table(run.study / "detection.parquet").to_pylist()
+    chosen = [r for r in detection if r["rate"] == 0.3 and r["filter_by"] == "prune_by_noise_rate"]
+    assert len(chosen) == 3
+    assert all(row["precision"] > 0.5 and row["recall"] > 0.5 for row in chosen)
+    names = {(row["filter_by"], row["score"]) for row in detection}
+    assert len(names) == 7 + 3
+
+
+def test_a_second_study_trains_nothing_and_says_the_same(
+    helped: tuple[Loaded, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, run = helped
+
+    def no_training(tasks: object, told: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(trials, "train", no_training)
+    before = (run.study / "study.json").read_bytes()
+    study(loaded.path, list(SETTINGS), run.folder.parent)
+    assert (run.study / "study.json").read_bytes() == before
+
+
+def test_a_lost_training_is_done_again_alone(
+    helped: tuple[Loaded, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, run = helped
+    lost = run.study / "trainings" / "seed_2_train_fold_1.npz"
+    kept = lost.read_bytes()
+    lost.write_bytes(kept[: len(kept) // 2])
+    trained = []
+
+    def note(tasks: list[trials.Task], told: object) -> object:
+        trained.extend(task.name for task in tasks)
+        return original(tasks, told)
+
+    original = trials.train
+    monkeypatch.setattr(trials, "train", note)
+    study(loaded.path, list(SETTINGS), run.folder.parent)
+    assert trained == ["seed 2 train fold 1"]
+    assert lost.read_bytes() == kept
+
+
+def test_repeated_seeds_are_refused() -> None:
+    from pipeline.errors import ConfigError
+
+    with pytest.raises(ConfigError, match=r"study.seeds: names 1 twice"):
+        load_config(Path("configs/sample.yaml"), ["study.seeds=[1,2,1]"])
+    with pytest.raises(ConfigError, match=r"study.noise.rates"):
+        load_config(Path("configs/sample.yaml"), ["study.noise.rates=[0.1,1.0]"])
+    with pytest.raises(ConfigError, match=r"study.arms"):
+        load_config(Path("configs/sample.yaml"), ["study.arms=[baseline,prunes]"])
+
+
+def test_artifacts_of_a_study_are_swept(helped: tuple[Loaded, Run]) -> None:
+    _, run = helped
+    assert not list(run.study.rglob(f"{artifacts.TEMPORARY}*"))
