@@ -175,9 +175,9 @@ NOT_A_CONFIG = [
 def test_what_is_no_config_is_one_line(
     problems_of: Problems, text: str | bytes, problem: str
 ) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert problems_of(text) == [problem]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_nul_is_named(problems_of: Problems) -> None:
