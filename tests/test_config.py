@@ -322,7 +322,7 @@ EVIDENT = {
     "name", "text_keys", "label_key", "train_split", "test_split", "num_train", "num_test",
     "embedding_dim", "learning_rate", "epochs", "batch_size", "folds", "shuffle",
     "filter_by", "return_indices_ranked_by", "frac_noise", "min_examples_per_class",
-    "lowercase", "figure", "metric", "published", "tolerance", "published_top_rows", "seed",
+    "lowercase", "seeds", "arms", "kinds", "rates", "study", "noise", "figure", "metric", "published", "tolerance", "published_top_rows", "seed",
 }  # fmt: skip
 
 
@@ -367,7 +367,12 @@ OTHER_VALUE = {
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
     "workers": 1, "device": "cpu",
 }  # fmt: skip
-ONE_OF_ITS_KIND = {("dataset", "source"), ("model", "name"), ("vectorize", "kind")}
+ONE_OF_ITS_KIND = {
+    ("dataset", "source"),
+    ("model", "name"),
+    ("vectorize", "kind"),
+    ("evaluate", "verified_labels"),
+}
 ALL_KEYS = sorted(leaves(load_config(TINY).config.model_dump(mode="json")))
 
 

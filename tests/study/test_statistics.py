@@ -39,7 +39,8 @@ def test_two_seeds_give_no_interval_and_the_sentence_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ci95", "word"), [([0.001, 0.003], "better"), ([-0.003, -0.001], "worse"), ([-1, 1], "no diff")]
+    ("ci95", "word"),
+    [([0.001, 0.003], "better"), ([-0.003, -0.001], "worse"), ([-1, 1], "no diff")],
 )
 def test_the_sentence_follows_the_interval(ci95: list[float], word: str) -> None:
     found = {
