@@ -322,7 +322,8 @@ EVIDENT = {
     "name", "text_keys", "label_key", "train_split", "test_split", "num_train", "num_test",
     "embedding_dim", "learning_rate", "epochs", "batch_size", "folds", "shuffle",
     "filter_by", "return_indices_ranked_by", "frac_noise", "min_examples_per_class",
-    "lowercase", "seeds", "arms", "kinds", "rates", "study", "noise", "figure", "metric", "published", "tolerance", "published_top_rows", "seed",
+    "lowercase", "seeds", "arms", "kinds", "rates", "study", "noise",
+    "figure", "metric", "published", "tolerance", "published_top_rows", "seed",
 }  # fmt: skip
 
 
