@@ -175,9 +175,9 @@ NOT_A_CONFIG = [
 def test_what_is_no_config_is_one_line(
     problems_of: Problems, text: str | bytes, problem: str
 ) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert problems_of(text) == [problem]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_nul_is_named(problems_of: Problems) -> None:
@@ -262,7 +262,7 @@ def test_a_folder_as_config_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("smaple", "dataset: must be one of"),
+        ("smaple", "dataset.source: must be "),
         ("tfds", "dataset.name: is missing"),
     ],
 )
@@ -276,7 +276,7 @@ def test_the_dataset_section_follows_its_source(
 
 def test_a_dataset_without_source_says_so(problems_of: Problems) -> None:
     (problem,) = problems_of(re.sub(r"(?m)^  source:.*\n", "", SAMPLE))
-    assert problem == f"x.yaml:{line_of('dataset')}:1: dataset: needs the key `source`"
+    assert problem == f"x.yaml:{line_of('dataset')}:1: dataset.source: is missing"
 
 
 # --- as a command --------------------------------------------------------------------------
@@ -322,6 +322,7 @@ EVIDENT = {
     "name", "text_keys", "label_key", "train_split", "test_split", "num_train", "num_test",
     "embedding_dim", "learning_rate", "epochs", "batch_size", "folds", "shuffle",
     "filter_by", "return_indices_ranked_by", "frac_noise", "min_examples_per_class",
+    "lowercase", "seeds", "arms", "kinds", "rates", "study", "noise",
     "figure", "metric", "published", "tolerance", "published_top_rows", "seed",
 }  # fmt: skip
 
@@ -354,19 +355,25 @@ READERS = {
     "find_issues": {"find_issues", "cleanlearn"},
     "cleanlearn": {"cleanlearn"},
     "evaluate": {"evaluate"},
+    "study": set(),  # read by `make study` alone
     "compute": set(),  # where the folds run changes no result
 }
 OTHER_VALUE = {
     "seed": 1, "num_train": 300, "num_test": 300, "error_rate": 0.1,
     "max_tokens": 77, "sequence_length": 9, "embedding_dim": 3, "dropout": 0.5,
     "optimizer": "keras_adam", "learning_rate": 0.5, "epochs": 1, "batch_size": 1,
-    "folds": 3, "shuffle": None, "filter_by": "both",
-    "return_indices_ranked_by": "normalized_margin", "frac_noise": 0.5,
+    "folds": 3, "shuffle": None, "group_duplicates": None, "filter_by": "both",
+    "return_indices_ranked_by": "normalized_margin", "frac_noise": 0.5, "neighbors": 3,
     "min_examples_per_class": 2, "max_pruned_fraction": 0.1, "top_rows": 3, "calibration_bins": 3,
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
     "workers": 1, "device": "cpu",
 }  # fmt: skip
-ONE_OF_ITS_KIND = {("dataset", "source"), ("model", "name")}
+ONE_OF_ITS_KIND = {
+    ("dataset", "source"),
+    ("model", "name"),
+    ("vectorize", "kind"),
+    ("evaluate", "verified_labels"),
+}
 ALL_KEYS = sorted(leaves(load_config(TINY).config.model_dump(mode="json")))
 
 
@@ -383,6 +390,9 @@ def must_run(old: Config, new: Config) -> set[str]:
 @pytest.mark.parametrize("key", ALL_KEYS, ids=".".join)
 def test_a_changed_key_runs_its_readers_and_all_below(key: tuple[str, ...]) -> None:
     assert key[0] in READERS, "a new section needs a line in READERS"
+    if key[0] == "study":
+        assert not any("study" in stage.sections for stage in STAGES.values())
+        return
     assert key[-1] in OTHER_VALUE or key in ONE_OF_ITS_KIND, "a new key needs a value"
     old = load_config(TINY).config
     values = old.model_dump(mode="json")
@@ -390,8 +400,8 @@ def test_a_changed_key_runs_its_readers_and_all_below(key: tuple[str, ...]) -> N
     for part in key[:-1]:
         section = section[part]
     other = OTHER_VALUE.get(key[-1])
-    if key[-1] == "shuffle":
-        other = not section["shuffle"]
+    if isinstance(section[key[-1]], bool):
+        other = not section[key[-1]]
     elif key[-1] == "published":
         other = [{"figure": "x", "metric": "y", "published": 1.0, "tolerance": 1.0}]
     if key in ONE_OF_ITS_KIND:

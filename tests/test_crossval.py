@@ -1,6 +1,7 @@
 """Cross-validation: honest probabilities, stopped when they are not, and resumed fold by fold."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from pipeline import artifacts, crossval, prepare
 from pipeline.artifacts import RECORD, Labels, Run
-from pipeline.compute.training_task import train
+from pipeline.compute.training_task import Task, train
 from pipeline.config import load_config
 from pipeline.crossval import (
     calibration_error,
@@ -18,6 +19,7 @@ from pipeline.crossval import (
     plan_folds,
     plan_tasks,
     scores,
+    text_groups,
 )
 from pipeline.data.examples import Examples
 from pipeline.errors import ArtifactError, DataError
@@ -130,13 +132,18 @@ def test_a_class_too_small_for_the_folds_is_stopped() -> None:
     labels = Labels(np.array([0] * 20 + [1] * 3), np.ones(23, bool))
     config = load_config(TINY).config
     with pytest.raises(DataError, match=r"class 'pos' has 3 examples in scope all .*at most 3"):
-        check_folds(labels, ["neg", "pos"], config)
+        check_folds(labels, np.arange(23), ["neg", "pos"], config)
     with pytest.raises(DataError, match="class 'none' has 0 examples"):
-        check_folds(labels, ["neg", "pos", "none"], config)
+        check_folds(labels, np.arange(23), ["neg", "pos", "none"], config)
+
+
+def plan(run: Run) -> list[Task]:
+    labels, groups = artifacts.load_labels(run), text_groups(run)
+    return list(plan_tasks(load_tiny().config, run, labels, groups))
 
 
 def test_every_training_has_its_own_seed_and_the_longest_come_first(tiny_run: Run) -> None:
-    tasks = list(plan_tasks(load_tiny().config, tiny_run, artifacts.load_labels(tiny_run)))
+    tasks = plan(tiny_run)
     names = ["all fold 1", "all fold 2", "baseline", "train fold 1", "train fold 2"]
     assert [task.name for task in tasks] == names
     assert len({task.path for task in tasks}) == 5
@@ -179,9 +186,9 @@ def crossval_again(
     (run.stage("crossval") / RECORD).unlink(missing_ok=True)
     trained: list[str] = []
 
-    def watched(task: object, on_epoch: object) -> object:
-        trained.append(task.name)  # type: ignore[attr-defined]
-        return train(task, on_epoch)  # type: ignore[arg-type]
+    def watched(tasks: list[Task], told: Any) -> Any:
+        trained.extend(task.name for task in tasks)
+        return train(tasks, told)
 
     monkeypatch.setattr(crossval, "train", watched)
     run_stage("crossval", load_tiny(*overrides), run.folder.parent)
@@ -221,7 +228,7 @@ def test_folds_of_other_settings_or_places_are_not_kept(
     assert trained == ["all fold 1", "all fold 2"]
     trained, after = crossval_again(run_copy, monkeypatch, "model.epochs=1")
     assert len(trained) == 5
-    assert len(after) == 9
+    assert len(after) == 10
 
 
 def test_fewer_folds_leave_no_file_of_the_others(
@@ -246,7 +253,7 @@ def test_no_test_row_influences_the_train_scope(
     tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other test texts and other test labels: the same bits for train, and the same baseline."""
-    examples = prepare.read_examples(load_tiny().config)
+    examples = prepare.read_examples(load_tiny().config.dataset, seed=123456)
     is_test = np.array(examples.splits) == "test"
     other = Examples(
         examples.name,
@@ -257,7 +264,7 @@ def test_no_test_row_influences_the_train_scope(
         [f"the film zzz{n}" if t else s for n, (s, t) in enumerate(zip(examples.texts, is_test))],  # noqa: B905
         examples.truth,
     )
-    monkeypatch.setattr(prepare, "read_examples", lambda config: other)
+    monkeypatch.setattr(prepare, "read_examples", lambda dataset, seed: other)
     for name in ("prepare", "vectorize", "crossval"):
         run_stage(name, load_tiny(), tmp_path)
     run = Run(tmp_path / TINY.stem)
@@ -282,7 +289,7 @@ def test_a_loss_that_diverges_names_the_fold_and_the_key(
         raise LossIsNaN("the loss became nan in epoch 3")
 
     monkeypatch.setattr(FastTextClassifier, "fit", diverge)
-    task = next(plan_tasks(load_tiny().config, tiny_run, artifacts.load_labels(tiny_run)))
+    task = plan(tiny_run)[0]
     words = "all fold 1: the loss became nan in epoch 3; lower model.learning_rate"
     with pytest.raises(DataError, match=words):
-        train(task, lambda epoch, loss: None)
+        train([task], lambda name, epoch, loss: None)

@@ -8,7 +8,8 @@ from cleanlab.filter import find_label_issues
 
 from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run
-from pipeline.find_issues import describe_labels, find_issues_ranked
+from pipeline.find_issues import find_issues_ranked
+from pipeline.health import describe_labels
 from pipeline.schema import FindIssues
 from tests.tiny import load_tiny, run_stage
 
@@ -60,7 +61,7 @@ def test_no_issue_is_a_result() -> None:
     pred_probs = np.where(labels[:, None] == [0, 1], 0.99, 0.01).astype(np.float32)
     issues = find_issues_ranked(labels, pred_probs, make_options())
     assert len(issues) == 0
-    health = describe_labels(labels, pred_probs, issues, ["a", "b"])
+    health = describe_labels(labels, pred_probs, issues, ["a", "b"], make_options())
     assert (health["count"], health["fraction"]) == (0, 0)
     assert health["confident_joint"] == [[30, 0], [0, 30]]
 
@@ -68,7 +69,7 @@ def test_no_issue_is_a_result() -> None:
 def test_the_health_of_a_scope() -> None:
     labels, pred_probs, _ = make_scope()
     issues = find_issues_ranked(labels, pred_probs, make_options())
-    health = describe_labels(labels, pred_probs, issues, ["a", "b", "c"])
+    health = describe_labels(labels, pred_probs, issues, ["a", "b", "c"], make_options())
     assert health["count"] == len(issues)
     assert health["fraction"] == len(issues) / 300
     joint = np.array(health["confident_joint"])

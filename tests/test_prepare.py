@@ -77,7 +77,7 @@ def test_a_dataset_no_stage_can_use_is_stopped(changes: dict[str, object], words
 
 
 def test_the_sample_corpus_as_examples() -> None:
-    examples = read_examples(load_tiny().config)
+    examples = read_examples(load_tiny().config.dataset, seed=123456)
     assert examples.ids[:2] == ["train/0", "train/1"]
     assert examples.ids[200] == "test/0"
     assert len(set(examples.ids)) == 280
@@ -85,13 +85,13 @@ def test_the_sample_corpus_as_examples() -> None:
     wrong = examples.labels != examples.truth
     assert wrong[:200].sum() == 16
     assert wrong[200:].sum() == 6
-    again = read_examples(load_tiny().config)
+    again = read_examples(load_tiny().config.dataset, seed=123456)
     assert fingerprint(again) == fingerprint(examples)
-    assert fingerprint(read_examples(load_tiny("seed=1").config)) != fingerprint(examples)
+    assert fingerprint(read_examples(load_tiny().config.dataset, seed=1)) != fingerprint(examples)
 
 
 def test_what_is_written_is_what_was_read(tiny_run: Run) -> None:
-    examples = read_examples(load_tiny().config)
+    examples = read_examples(load_tiny().config.dataset, seed=123456)
     table = artifacts.load_table(tiny_run.examples)
     assert table.column("text").to_pylist() == examples.texts
     assert table.column("id").to_pylist() == examples.ids

@@ -28,9 +28,10 @@ OUTPUTS = {
     "crossval": [
         "all/fold_00.npz", "all/fold_01.npz", "train/fold_00.npz", "train/fold_01.npz",
         "test/fold_00.npz", "pred_probs_all.npy", "pred_probs_train.npy", "pred_probs_test.npy",
-        "metrics.json",
+        "metrics.json", "document_vectors.npy",
     ],
-    "find_issues": ["issues_all.csv", "issues_train.csv", "issues_test.csv", "health.json"],
+    "find_issues": ["issues_all.csv", "issues_train.csv", "issues_test.csv", "health.json",
+                    "data_issues.csv"],
     "cleanlearn": ["baseline.keras", "cleaned.keras", "test_pred_probs.npz"],
     "evaluate": ["metrics.json", "report.html"],
 }  # fmt: skip

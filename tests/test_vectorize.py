@@ -9,7 +9,8 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.compute.device import load_tensorflow
-from pipeline.config import TfdsDataset, load_config
+from pipeline.config import load_config
+from pipeline.schema import TfdsDataset
 from pipeline.vectorize import (
     build_vocabulary,
     encode,

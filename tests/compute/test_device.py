@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pipeline.compute.device import load_tensorflow, quiet_start
+from pipeline.compute.device import choose_device, load_tensorflow, quiet_start
 from pipeline.errors import ConfigError
 from tests.tiny import ROOT
 
@@ -36,7 +36,8 @@ def test_a_gpu_that_is_not_there_is_the_configs_fault() -> None:
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("there is one")
     with pytest.raises(ConfigError, match="gpu was asked for and TensorFlow sees none"):
-        load_tensorflow("gpu")
+        choose_device("gpu")
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
 
 
 def test_what_was_held_back_is_shown_when_loading_fails(

@@ -14,7 +14,8 @@ from sklearn.model_selection import (
 )
 
 from pipeline.config import load_config
-from pipeline.models.classifier import FastTextClassifier, derive_seed, make_classifier
+from pipeline.models.classifier import FastTextClassifier
+from pipeline.models.registry import derive_seed, make_classifier
 from tests.tiny import TINY
 
 
