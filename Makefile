@@ -5,16 +5,19 @@
 CONFIG  ?= configs/imdb.yaml
 SET     ?=
 RESULTS ?= results
+FORMAT  ?= csv
+PUSH    ?=
 PYTHON  ?= python3
 
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STAGES  := prepare vectorize crossval find_issues cleanlearn evaluate
+FORMATS := csv label_studio argilla huggingface
 RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) study noise test check bench clean gpu FORCE
+.PHONY: help all demo $(STAGES) study noise review export test check bench clean gpu FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -26,6 +29,8 @@ help: ## print this list
 	@echo "make study                    is the gain real? every arm over many seeds, with a control"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
+	@echo "make review                   look at the label issues and correct them in a local page"
+	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
 	@echo "make check                    style and types"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
@@ -44,7 +49,13 @@ study noise: $(VENV)/ready
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
 	$(PY) -m pipeline.study $(ARGS) $(if $(filter noise,$@),--noise)
 
-clean:
+review: $(VENV)/ready
+	@$(PY) -m pipeline.review $(ARGS)
+
+export: $(VENV)/ready
+	@$(PY) -m pipeline.exchange export --format $(FORMAT) $(if $(PUSH),--push $(PUSH)) $(ARGS)
+
+clean: ## results only; corrections/ holds decisions of people and is never deleted
 	rm -rf $(R)
 
 # --- the stages: entered by the rules above, once the environment is there ------------------

@@ -70,6 +70,10 @@ class Run:
     def truth(self) -> Path:
         return self.folder / "prepare" / "truth.parquet"
 
+    @property
+    def corrections(self) -> Path:
+        return self.folder / "prepare" / "corrections.parquet"
+
     def tokens(self, scope: str) -> Path:
         return self.folder / "vectorize" / f"{scope}.npy"
 
@@ -127,6 +131,10 @@ class Run:
     @property
     def study(self) -> Path:
         return self.folder / "study"
+
+    @property
+    def metrics_before(self) -> Path:
+        return self.folder / "before_corrections.json"
 
     @property
     def report(self) -> Path:

@@ -11,6 +11,7 @@ from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Run
 from pipeline.crossval import calibration_error, scores
 from pipeline.errors import ConfigError
+from pipeline.review.effect import measure_corrections
 from pipeline.schema import Evaluate, PublishedFigure
 from pipeline.stage import STAGES, Context, stage_main
 
@@ -120,6 +121,10 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
         rows = np.array([int(issue["row"]) for issue in issues], np.int64)
         metrics["planted"] = score_against_truth(rows, labels.given != truth)
+    if "corrections" in dataset:
+        metrics["corrections"] = measure_corrections(
+            run, dataset, test, issues_left=metrics["issues"]["all"]["count"]
+        )
     metrics["published"] = compare_published(options.published, metrics)
     return metrics
 
@@ -168,6 +173,27 @@ def sentence(metrics: Metrics) -> str:
     )
 
 
+def corrections_sentence(corrections: dict[str, Any]) -> str:
+    """Return what the corrections did, in one sentence."""
+    accuracy = {
+        which: corrections[f"test_accuracy_{which}_labels"]["baseline"]
+        for which in ("given", "corrected")
+    }
+    before = corrections["before"]
+    was = (
+        f" (before: {before['test_accuracy']['baseline']:.4f} with "
+        f"{before['issues']['all']['count']:,} issues)"
+        if before
+        else ""
+    )
+    return (
+        f"Corrections: {corrections['relabelled']:,} labels changed, {corrections['dropped']:,} "
+        f"examples left out, {corrections['issues_left']:,} issues left; baseline accuracy "
+        f"{accuracy['corrected']:.4f} on the corrected test labels, {accuracy['given']:.4f} on the "
+        f"given ones{was}."
+    )
+
+
 def print_summary(metrics: Metrics) -> None:
     """Print the comparison a reader wants."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
@@ -198,6 +224,8 @@ def print_summary(metrics: Metrics) -> None:
             f"Planted errors: {planted['recall']:.1%} found, precision {planted['precision']:.1%}, "
             f"average precision {planted['average_precision']:.3f}."
         )
+    if corrections := metrics.get("corrections"):
+        console.print(corrections_sentence(corrections), markup=False)
     console.print(sentence(metrics), markup=False)
     console.print()
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from pipeline.artifacts import Run
 from pipeline.data.examples import Examples
 from pipeline.data.sources import read_examples
 from pipeline.errors import DataError
+from pipeline.review.corrections import Corrected, apply_journal
+from pipeline.review.effect import keep_metrics_before
 from pipeline.stage import Context, stage_main
 
 
@@ -85,16 +88,39 @@ def save_examples(run: Run, examples: Examples) -> None:
 
 
 def prepare(context: Context) -> None:
-    """Read the dataset and write examples.parquet and dataset.json."""
+    """Read the dataset, correct it, and write examples.parquet and dataset.json."""
     examples = read_examples(context.config.dataset, seed=context.config.seed)
+    context.run.corrections.unlink(missing_ok=True)
+    corrections, corrected = context.config.corrections, None
+    if corrections is not None:
+        source_fingerprint = fingerprint(examples)
+        corrected = apply_journal(examples, source_fingerprint, Path(corrections))
+        keep_metrics_before(context.run, source_fingerprint)
+        examples = corrected.examples
     check(examples)
     description = describe(examples)
+    if corrected is not None:
+        description["corrections"] = corrected.summary
+        artifacts.save_table(context.run.corrections, corrected.table)
+        say_corrections(context, corrected)
     save_examples(context.run, examples)
     artifacts.save_json(context.run.dataset, description)
     context.progress.say(
         f"{description['num_examples']:,} examples, {description['num_classes']} classes, "
         f"{description['extra_copies']} extra copies, "
         f"{description['texts_in_train_and_test']} texts in both train and test"
+    )
+
+
+def say_corrections(context: Context, corrected: Corrected) -> None:
+    """Print what the journal changed, and what a person should know about it."""
+    for note in corrected.notes:
+        context.progress.say(note)
+    what = corrected.reviewed
+    context.notes["reviewed"] = what
+    context.progress.say(
+        f"{context.config.corrections}: {what['relabel']:,} labels changed, {what['drop']:,} "
+        f"examples left out, {what['keep']:,} kept as given, {what['open']:,} still open"
     )
 
 

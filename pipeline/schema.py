@@ -359,6 +359,7 @@ class Compute(Section):
 class Config(Section):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     dataset: Dataset
+    corrections: Name | None
     vectorize: Vectorize
     model: Model
     crossval: Crossval

@@ -41,7 +41,7 @@ class Stage:
 
 
 STAGES = {
-    "prepare": Stage(("seed", "dataset")),
+    "prepare": Stage(("seed", "dataset", "corrections")),
     "vectorize": Stage(("vectorize",), ("prepare",)),
     "crossval": Stage(("seed", "model", "crossval"), ("prepare", "vectorize")),
     "find_issues": Stage(("find_issues",), ("prepare", "vectorize", "crossval")),
@@ -172,7 +172,7 @@ class Checked:
 
     def made_from(self, name: str) -> Record:
         """Return what the outputs of stage `name` are a function of."""
-        inputs = source_hashes(self.config.dataset) if name == "prepare" else {}
+        inputs = external_inputs(self.config) if name == "prepare" else {}
         for upstream in STAGES[name].reads:
             record = artifacts.load_json(self.run.stage(upstream) / RECORD)
             inputs |= {f"{upstream}/{file}": sha for file, sha in record["outputs"].items()}
@@ -187,6 +187,15 @@ class Checked:
         """Return a hash of all that the outputs of stage `name` depend on."""
         text = repr(sorted(self.made_from(name).items(), key=lambda item: item[0]))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def external_inputs(config: Config) -> dict[str, str]:
+    """Return {path: hash} of the files outside results/ that `prepare` reads."""
+    hashed = source_hashes(config.dataset)
+    if config.corrections is not None:
+        journal = Path(config.corrections)
+        hashed[config.corrections] = sha256_file(journal) if journal.is_file() else "missing"
+    return hashed
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Label issues and decisions handed to other tools, and decisions taken back from them."""

@@ -1,0 +1,110 @@
+"""CSV for spreadsheets: one line per issue, or one per decision; no cell is run as a formula."""
+
+import csv
+import io
+from pathlib import Path
+
+from pipeline import artifacts
+from pipeline.errors import DataError
+from pipeline.exchange.decisions import binding, bound, from_label, opinion, read_bytes
+from pipeline.review.decision import Decision, Source, text_sha256
+from pipeline.review.queue import Item, Queue
+
+COLUMNS = (
+    *("rank", "id", "split", "given_label", "suggested_label", "self_confidence"),
+    *("decision", "label", "reviewer", "note", "time", "text", "text_sha256", "dataset"),
+)
+# Spreadsheets run a cell that begins so (OWASP, CSV injection); the quote makes it a text, and
+# a quote of the value's own gets one too, so that taking one away always gives the value back.
+FORMULA_STARTS = tuple("=+-@\t\r\n\0'＝＋－＠")
+
+
+def safe(value: str) -> str:
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
+def unsafe(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def export(queue: Queue, folder: Path) -> list[Path]:
+    """Write decisions.csv (UTF-8 with a byte order mark, as spreadsheets want it)."""
+    path = folder / "decisions.csv"
+    with artifacts.atomic_write(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for item in queue.items:
+            decisions = list(queue.decisions(item).values())
+            for decision in decisions or (None,):
+                cells = _cells(queue, item, decision)
+                writer.writerow([safe(cells.get(column, "")) for column in COLUMNS])
+        text.flush()
+        text.detach()
+    return [path]
+
+
+def _cells(queue: Queue, item: Item, decision: Decision | None) -> dict[str, str]:
+    names = queue.source.class_names
+    cells = binding(queue, item) | {
+        "rank": "" if item.rank is None else str(item.rank),
+        "split": item.split,
+        "suggested_label": item.suggested or "",
+        "text": item.text,
+    }
+    if item.pred_probs is not None:
+        cells["self_confidence"] = repr(float(item.pred_probs[names.index(item.given)]))
+    if decision is not None:
+        cells |= {key: value or "" for key, value in opinion(decision).items()}
+    return cells
+
+
+def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
+    """Return the decisions in a CSV; lines without decision and label are open issues.
+
+    Args:
+        reviewer: the name for lines without one.
+
+    Raises:
+        DataError: naming file and line.
+    """
+    csv.field_size_limit(2**31 - 1)
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8; save it as CSV UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    found = []
+    line = 1
+    try:
+        header = next(reader, [])
+        if missing := [column for column in COLUMNS if column not in header]:
+            raise DataError(f"{path}:1: lacks the column(s) {', '.join(missing)}")
+        for values in reader:
+            line, where = reader.line_num, f"{path}:{line + 1}"
+            if len(values) != len(header):
+                raise DataError(f"{where}: has {len(values)} fields, not {len(header)}")
+            cells = {k: unsafe(v) for k, v in zip(header, values, strict=True)}
+            if cells["decision"] or cells["label"]:
+                found.append(_decision(cells, source, reviewer=reviewer, where=where))
+    except csv.Error as error:
+        raise DataError(f"{path}:{line + 1}: {error}") from None
+    return found
+
+
+def _decision(cells: dict[str, str], source: Source, *, reviewer: str, where: str) -> Decision:
+    bindings = {key: cells[key] for key in ("id", "given_label", "text_sha256", "dataset")}
+    if text_sha256(cells["text"]) != cells["text_sha256"]:
+        raise DataError(f"{where}: the text was edited; nothing is imported")
+    label = cells["label"] or None
+    decision = cells["decision"] or from_label(cells["label"], cells["given_label"])[0]
+    if decision == "keep":
+        label = label or cells["given_label"]
+    said = {
+        "decision": decision,
+        "label": label,
+        "reviewer": cells["reviewer"] or reviewer,
+        "note": cells["note"],
+        "time": cells["time"] or None,
+    }
+    return bound(bindings, said, source, where=where)

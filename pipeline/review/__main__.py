@@ -1,0 +1,137 @@
+"""Go through the label issues of a run: a local page, or the same in the terminal."""
+
+import contextlib
+import getpass
+import socket
+import sys
+import webbrowser
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.artifacts import Run
+from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.config import load_config
+from pipeline.errors import ConfigError
+from pipeline.review.queue import Queue, load_queue
+from pipeline.review.security import Access, check_host
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from pipeline.review.app import ReviewPage
+
+MAX_CONNECTIONS = 64
+
+
+def review(
+    config: ConfigOption,
+    set_: SetOption = None,
+    results: ResultsOption = RESULTS,
+    terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, no page.")] = False,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; else the account's.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8765,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let --host be reachable from other machines.")
+    ] = False,
+    open_browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
+    ] = True,
+) -> None:
+    """Keep or correct the labels that look wrong; decisions go to corrections/<run>.jsonl."""
+    check_host(host, allow_remote=allow_remote)
+    loaded = load_config(config, set_ or [])
+    run = Run(results / loaded.run)
+    queue = load_queue(loaded, run)
+    for note in queue.journal.notes:
+        print(f"note: {note}", file=sys.stderr)
+    name = reviewer or account_name()
+    if terminal:
+        from pipeline.review.terminal import review_in_terminal
+
+        review_in_terminal(queue, reviewer=name)
+    else:
+        serve(queue, run, name, host=host, port=port, open_browser=open_browser)
+    say_what_next(queue, loaded.arguments, applied=loaded.config.corrections is not None)
+
+
+def account_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "reviewer"
+
+
+def serve(
+    queue: Queue, run: Run, reviewer: str, *, host: str, port: int, open_browser: bool
+) -> None:
+    """Serve the page until Ctrl-C."""
+    from pipeline.review.app import ReviewPage
+    from pipeline.review.highlight import Highlighter
+
+    with listen(host, port) as listener:
+        access = Access(host, listener.getsockname()[1])
+        highlighter = Highlighter(run, queue.source.class_names)
+        page = ReviewPage(queue, highlighter, access, reviewer=reviewer)
+        print(f"{len(queue.items):,} examples to review; the journal is {queue.journal.path}")
+        print(f"open {access.url}", flush=True)
+        print("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
+        if open_browser and sys.stdout.isatty():
+            webbrowser.open(access.url)
+        with contextlib.suppress(KeyboardInterrupt):
+            make_server(page).run(sockets=[listener])
+
+
+def make_server(page: "ReviewPage") -> "uvicorn.Server":
+    """Return the server of a page: no access log, no proxies, few connections at once."""
+    import uvicorn
+
+    options = uvicorn.Config(
+        page.app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(options)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to one address.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or error
+        raise ConfigError(f"--host {host} --port {port}: {reason}; try another --port") from None
+    return listener
+
+
+def say_what_next(queue: Queue, arguments: str, *, applied: bool) -> None:
+    if not queue.journal.lines:
+        return
+    journal = queue.journal.path
+    print(f"\n{len(queue.journal.standing.all()):,} decisions stand in {journal}.")
+    if applied:
+        print("`make all` with the same CONFIG trains on the corrected labels.")
+    else:
+        print(f"To train on them, set `corrections: {journal}` in the config and run `make all`")
+        print(f"(or: make all SET=corrections={journal}, with the CONFIG of: {arguments}).")
+
+
+if __name__ == "__main__":
+    run_command(review)

@@ -1,0 +1,236 @@
+"""A reviewer's decision about one example, and what many decisions together mean.
+
+A decision belongs to an example by its id and the hash of its text, and to a dataset by the
+fingerprint of the labels before any correction. So it outlives every later run of the stages.
+"""
+
+import difflib
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pipeline.errors import DataError
+
+Reviewer = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+Note = Annotated[str, Field(max_length=2000)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
+
+
+class Decision(BaseModel):
+    """One line of the journal. label: the class afterwards; None for drop, unsure and undo."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    time: Time
+    id: str
+    text_sha256: Sha256
+    given_label: str
+    decision: Literal["keep", "relabel", "drop", "unsure", "undo"]
+    label: str | None
+    reviewer: Reviewer
+    note: Note
+    dataset: Fingerprint
+
+    @model_validator(mode="after")
+    def _label_fits(self) -> Self:
+        fits = {
+            "keep": self.label == self.given_label,
+            "relabel": self.label is not None and self.label != self.given_label,
+        }.get(self.decision, self.label is None)
+        if not fits:
+            raise ValueError(f"{self.decision} does not go with the label {self.label!r}")
+        return self
+
+    @field_validator("time")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        datetime.fromisoformat(value)
+        return value
+
+    @property
+    def vote(self) -> tuple[str, str | None]:
+        return self.decision, self.label
+
+
+@dataclass(frozen=True)
+class Source:
+    """The dataset before any correction: what decisions are about and are checked against.
+
+    fingerprint: of ids, splits, labels and texts. given: id -> class name. texts: id -> text.
+    """
+
+    fingerprint: str
+    class_names: list[str]
+    given: dict[str, str]
+    texts: dict[str, str]
+
+    def text_sha256(self, id_: str) -> str:
+        return text_sha256(self.texts[id_])
+
+    def decide(
+        self,
+        id_: str,
+        decision: str,
+        label: str | None,
+        *,
+        reviewer: str,
+        note: str = "",
+        time: str | None = None,
+    ) -> Decision:
+        """Return a checked decision about the example `id_`, made now unless `time` is given.
+
+        Raises:
+            DataError: unknown id or class, a label that does not go with the decision,
+                or a name, note or time that cannot be written down.
+        """
+        if id_ not in self.given:
+            raise DataError(f"unknown id {_shown(id_)}")
+        values = {
+            "time": time or now(),
+            "id": id_,
+            "text_sha256": self.text_sha256(id_),
+            "given_label": self.given[id_],
+            "decision": decision,
+            "label": label,
+            "reviewer": reviewer,
+            "note": note,
+            "dataset": self.fingerprint,
+        }
+        made = validated(values)
+        if problem := self.problem(made):
+            raise DataError(problem)
+        return made
+
+    def problem(self, decision: Decision) -> str:
+        """Return why `decision` cannot be about this dataset, or ""."""
+        if decision.dataset != self.fingerprint:
+            return (
+                f"was made for another dataset ({decision.dataset[:19]}…; "
+                f"this one is {self.fingerprint[:19]}…)"
+            )
+        if decision.id not in self.given:
+            return f"unknown id {_shown(decision.id)}"
+        if decision.text_sha256 != self.text_sha256(decision.id):
+            return f"the text of {_shown(decision.id)} is not the one that was reviewed"
+        given = self.given[decision.id]
+        if decision.given_label != given:
+            said = _shown(decision.given_label)
+            return f"given_label is {said}, but {_shown(decision.id)} is given {_shown(given)}"
+        if decision.label is not None and decision.label not in self.class_names:
+            close = difflib.get_close_matches(decision.label, self.class_names, n=1)
+            hint = f"; did you mean {_shown(close[0])}?" if close else ""
+            return f"unknown class {_shown(decision.label)}{hint}"
+        return ""
+
+
+def text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def now() -> str:
+    """Return the time as "2025-01-31T12:00:00.000Z"."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(decision: Decision) -> datetime:
+    return datetime.fromisoformat(decision.time)
+
+
+def _shown(value: str) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def validated(values: Any) -> Decision:
+    """Return a decision from plain values.
+
+    Raises:
+        DataError: a field is missing, unknown or wrong.
+    """
+    try:
+        return Decision.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+# --- what a list of decisions means ----------------------------------------------------------
+
+
+@dataclass
+class Standing:
+    """The decisions that count: per example and reviewer the last one that was not undone.
+
+    superseded: how many were replaced by a later decision of the same reviewer.
+    versions: (id, reviewer) -> lines so far; a page that knows fewer is out of date.
+    times: (id, reviewer) -> time of the last line.
+    last: reviewer -> ids in the order of their decisions, without the undone ones.
+    """
+
+    stacks: dict[str, dict[str, list[Decision]]] = field(default_factory=dict)
+    versions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    times: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    last: dict[str, list[str]] = field(default_factory=dict)
+    superseded: int = 0
+
+    def add(self, decision: Decision) -> None:
+        """Take one more line into account.
+
+        Raises:
+            DataError: an undo with nothing to undo.
+        """
+        stack = self.stacks.setdefault(decision.id, {}).setdefault(decision.reviewer, [])
+        order = self.last.setdefault(decision.reviewer, [])
+        if decision.decision == "undo":
+            if not stack:
+                raise DataError(f"{_shown(decision.reviewer)} has nothing to undo here")
+            stack.pop()
+            del order[len(order) - 1 - order[::-1].index(decision.id)]
+            self.superseded -= bool(stack)
+        else:
+            self.superseded += bool(stack)
+            stack.append(decision)
+            order.append(decision.id)
+        self.versions[decision.id, decision.reviewer] += 1
+        self.times[decision.id, decision.reviewer] = instant(decision)
+
+    def of(self, id_: str) -> dict[str, Decision]:
+        """Return reviewer -> standing decision of one example."""
+        return {who: stack[-1] for who, stack in self.stacks.get(id_, {}).items() if stack}
+
+    def all(self) -> list[Decision]:
+        """Return every standing decision, in the order of time, then id and reviewer."""
+        standing = [decision for id_ in self.stacks for decision in self.of(id_).values()]
+        return sorted(standing, key=lambda d: (instant(d), d.id, d.reviewer))
+
+
+def consensus(decisions: Iterable[Decision]) -> tuple[str, str | None] | None:
+    """Return the (decision, label) that more than half of the reviewers chose, else None.
+
+    "unsure" is no vote.
+    """
+    votes = Counter(d.vote for d in decisions if d.decision != "unsure")
+    if not votes:
+        return None
+    choice, count = votes.most_common(1)[0]
+    return choice if 2 * count > votes.total() else None
+
+
+def disagree(decisions: Iterable[Decision]) -> bool:
+    """Return whether reviewers chose differently; "unsure" contradicts nobody."""
+    return len({d.vote for d in decisions if d.decision != "unsure"}) > 1

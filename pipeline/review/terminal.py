@@ -1,0 +1,150 @@
+"""The review without a browser: one example at a time, one key and Enter for each decision."""
+
+import unicodedata
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from pipeline.errors import DataError
+from pipeline.review.app import clean_name, percent, readable, said
+from pipeline.review.decision import disagree
+from pipeline.review.journal import StaleError
+from pipeline.review.queue import Item, Queue
+
+HELP = (
+    "k keep · s suggestion · 1-9 class · d drop · u unsure · z undo · n next · p previous · "
+    "m TEXT note for the next decision · / TEXT search · q quit"
+)
+
+
+def review_in_terminal(queue: Queue, *, reviewer: str) -> None:
+    """Ask about each open item until all are decided, `q`, or the end of the input."""
+    Session(queue, Console(highlight=False), reviewer=clean_name(reviewer)).run()
+
+
+class Session:
+    """One person at a terminal. query: what the items must contain. note: for the next decision."""
+
+    def __init__(self, queue: Queue, console: Console, *, reviewer: str) -> None:
+        self.queue = queue
+        self.console = console
+        self.reviewer = reviewer
+        self.query = ""
+        self.note = ""
+
+    def run(self) -> None:
+        item = self._first_open()
+        self.say(HELP)
+        while item is not None:
+            self.show(item)
+            try:
+                command = self.console.input("> ").strip()
+            except EOFError:
+                return
+            if command == "q":
+                return
+            item = self.obey(command, item)
+        self.say("Nothing left: you decided on every example.")
+
+    def obey(self, command: str, item: Item) -> Item | None:
+        """Do what was typed; return the item to show next."""
+        if command == "z":
+            return self._undo(item)
+        if command in ("n", "p"):
+            return self._step(item, 1 if command == "n" else -1)
+        if command.startswith("/"):
+            self.query = command[1:].strip()
+            found = self.queue.select(query=self.query)
+            self.say(f"found {clean(self.query)!r}: {len(found):,}")
+            return found[0] if found else item
+        if command.startswith("m "):
+            self.note = command[2:].strip()
+            return item
+        decision = self._decision(command, item)
+        if decision is None:
+            self.say(HELP)
+            return item
+        return self._decide(item, *decision)
+
+    def show(self, item: Item) -> None:
+        progress = self.queue.progress(self.reviewer)
+        title = f"rank {item.rank or '–'} · {item.id} · {progress['left']:,} left"
+        text = clean(readable(item.text))
+        self.console.print(Panel(Text(text), title=Text(clean(title)), title_align="left"))
+        names = []
+        for place, name in enumerate(self.queue.source.class_names, start=1):
+            shown = "" if item.pred_probs is None else f" {percent(item.pred_probs[place - 1])}"
+            mark = {item.given: " (labelled)", item.suggested: " (suggested)"}.get(name, "")
+            names.append(f"{place} {clean(name)}{shown}{mark}")
+        self.say("   ".join(names))
+        decisions = self.queue.decisions(item)
+        if decisions:
+            votes = ", ".join(f"{who}: {said(d)}" for who, d in decisions.items())
+            self.say(f"{'DISPUTED ' if disagree(decisions.values()) else ''}{clean(votes)}")
+
+    def say(self, text: str) -> None:
+        self.console.print(Text(text))
+
+    def _decision(self, command: str, item: Item) -> tuple[str, str | None] | None:
+        names = self.queue.source.class_names
+        if command in ("d", "u"):
+            return {"d": "drop", "u": "unsure"}[command], None
+        label = {"k": item.given, "s": item.suggested}.get(command)
+        if command.isascii() and command.isdigit() and 0 < int(command) <= len(names):
+            label = names[int(command) - 1]
+        if label is None:
+            return None
+        return "keep" if label == item.given else "relabel", label
+
+    def _decide(self, item: Item, decision: str, label: str | None) -> Item | None:
+        journal = self.queue.journal
+        made = self.queue.source.decide(
+            item.id, decision, label, reviewer=self.reviewer, note=self.note
+        )
+        try:
+            journal.append([made], seen=journal.standing.versions[item.id, self.reviewer])
+        except StaleError:
+            self.say("You decided on this in another window; this is how it stands now.")
+            return item
+        self.note = ""
+        self.say(f"saved: {item.id} {clean(said(made))}")
+        found = self.queue.next_open(item.id, query=self.query, reviewer=self.reviewer)
+        if found is None and self.query:
+            self.say(f"Nothing left that contains {clean(self.query)!r}; on with the others.")
+            self.query = ""
+            found = self.queue.next_open(item.id, reviewer=self.reviewer)
+        return found
+
+    def _undo(self, item: Item) -> Item:
+        try:
+            undone = self.queue.journal.undo(self.reviewer)
+        except DataError as error:
+            self.say(str(error))
+            return item
+        if undone is None:
+            self.say("There is nothing to undo.")
+            return item
+        self.say(f"undone: {undone}")
+        return self.queue.items[self.queue.places[undone]]
+
+    def _step(self, item: Item, step: int) -> Item:
+        found = self.queue.select(query=self.query)
+        places = [self.queue.places[i.id] for i in found]
+        here = self.queue.places[item.id]
+        ahead = [p for p in places if (p > here if step > 0 else p < here)]
+        if not ahead:
+            return item
+        return self.queue.items[ahead[0] if step > 0 else ahead[-1]]
+
+    def _first_open(self) -> Item | None:
+        found = self.queue.select(show="open", reviewer=self.reviewer)
+        return found[0] if found else None
+
+
+def clean(text: str) -> str:
+    """Return text without characters that steer a terminal; line breaks and tabs stay."""
+    return "".join(
+        "�" if unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t\u200d" else c
+        for c in text
+    )

@@ -1,0 +1,114 @@
+"""Review, correct, train again: a scripted reviewer who knows the planted truth."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import artifacts
+from pipeline.artifacts import Run
+from pipeline.config import Loaded
+from pipeline.errors import ArtifactError
+from pipeline.review.effect import corrected_labels
+from pipeline.review.queue import Queue, load_queue
+from pipeline.stage import Checked
+from tests.tiny import TINY, command, load_tiny, run_stages, sets
+
+REVIEWER = "truth"
+
+
+def review_with_truth(queue: Queue, truth: dict[str, str]) -> None:
+    for item in queue.items:
+        label = truth[item.id]
+        decision = "keep" if label == item.given else "relabel"
+        queue.journal.append([queue.source.decide(item.id, decision, label, reviewer=REVIEWER)])
+
+
+def planted_truth(run: Run) -> dict[str, str]:
+    names = artifacts.load_class_names(run)
+    lines = artifacts.load_table(run.truth).to_pylist()
+    return {line["id"]: names[line["true_label"]] for line in lines}
+
+
+@pytest.fixture(scope="module")
+def reviewed(tiny_results: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Loaded, Path]:
+    """A finished run, its issues corrected, and all stages run again."""
+    folder = tmp_path_factory.mktemp("reviewed")
+    results = Path(shutil.copytree(tiny_results, folder / "results"))
+    loaded = load_tiny(f"corrections={folder / 'corrections.jsonl'}")
+    run = Run(results / loaded.run)
+    review_with_truth(load_queue(loaded, run), planted_truth(run))
+    run_stages(loaded, results)
+    return loaded, results
+
+
+def metrics_of(results: Path) -> dict[str, Any]:
+    metrics: dict[str, Any] = artifacts.load_json(Run(results / TINY.stem).metrics)
+    return metrics
+
+
+def test_the_next_run_is_more_accurate_and_finds_fewer_issues(reviewed, tiny_results):
+    before, after = metrics_of(tiny_results), metrics_of(reviewed[1])
+    assert after["test_accuracy"]["baseline"] > before["test_accuracy"]["baseline"]
+    assert after["issues"]["all"]["count"] < before["issues"]["all"]["count"]
+    told = after["corrections"]
+    assert told["relabelled"] > 0 and told["issues_left"] == after["issues"]["all"]["count"]
+    assert told["before"] == {key: before[key] for key in told["before"]}
+    accuracy = told["test_accuracy_corrected_labels"]["baseline"]
+    assert accuracy == after["test_accuracy"]["baseline"]
+    assert accuracy > told["test_accuracy_given_labels"]["baseline"]
+
+
+def test_only_a_changed_journal_runs_prepare_again(reviewed):
+    loaded, results = reviewed
+    run = Run(results / loaded.run)
+    assert not Checked(loaded.config, run).reason("evaluate")
+    journal = Path(loaded.config.corrections)
+    whole = journal.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    assert Checked(loaded.config, run).reason("prepare") == "its inputs changed"
+    journal.write_bytes(whole)
+    assert not Checked(loaded.config, run).reason("evaluate")
+
+
+def test_the_labels_for_the_study_are_those_of_the_corrected_run(reviewed, tiny_run):
+    loaded, results = reviewed
+    corrected = artifacts.load_labels(Run(results / loaded.run)).given
+    labels = corrected_labels(tiny_run, Path(loaded.config.corrections))
+    assert labels.tolist() == corrected.tolist()
+
+
+def test_the_page_of_the_corrected_run_shows_what_was_decided(reviewed):
+    loaded, results = reviewed
+    queue = load_queue(loaded, Run(results / loaded.run))
+    assert queue.progress(REVIEWER)["mine"] == len(queue.journal.standing.all())
+
+
+def test_a_journal_of_another_dataset_is_exit_3_and_changes_nothing(tiny_results, tmp_path):
+    results = Path(shutil.copytree(tiny_results, tmp_path / "results"))
+    run = Run(results / TINY.stem)
+    journal = tmp_path / "j.jsonl"
+    loaded = load_tiny(f"corrections={journal}")
+    review_with_truth(load_queue(loaded, run), planted_truth(run))
+    lines = journal.read_text().splitlines()
+    lines[2] = json.dumps(json.loads(lines[2]) | {"dataset": "sha256:" + "0" * 64})
+    journal.write_text("\n".join(lines) + "\n")
+    before = run.examples.read_bytes()
+    arguments = ["--config", TINY, *sets(*loaded.overrides), "--results", results]
+    done = command("prepare", *arguments, cwd=Path.cwd())
+    assert done.returncode == 3
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith(f"error: {journal}:3: was made for another dataset")
+    assert run.examples.read_bytes() == before
+    for module in ("review", "exchange"):
+        more = ["--terminal"] if module == "review" else ["export", "--format", "csv"]
+        done = command(module, *arguments, *more)
+        assert (done.returncode, len(done.stderr.strip().splitlines())) == (3, 1), done.stderr
+
+
+def test_without_a_finished_run_there_is_nothing_to_review(tmp_path):
+    with pytest.raises(ArtifactError, match="is missing; run `make"):
+        load_queue(load_tiny(), Run(tmp_path))

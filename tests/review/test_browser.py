@@ -1,0 +1,205 @@
+"""The review page as a person uses it: headless Chromium, keyboard only."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.review.site import Site, given_of, make_examples
+from tests.review.test_page import PAYLOADS
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run"
+# Set it to a folder to look at the page at all sizes.
+SCREENSHOTS = os.environ.get("REVIEW_SCREENSHOTS")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt install chromium)")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+class Window:
+    """One browser of one person, with everything its console complained about."""
+
+    def __init__(self, chromium: Any, site: Site, *, width: int = 1280, scheme: str = "light"):
+        size = {"width": width, "height": 800}
+        self.context = chromium.new_context(viewport=size, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self._listen)
+        self.page.goto(site.access.url)
+
+    def _listen(self, message: Any) -> None:
+        # The browser itself reports the answer 409; that one is meant.
+        if message.type in ("error", "warning") and "409" not in message.text:
+            self.problems.append(message.text)
+
+    def open(self, id_: str) -> None:
+        self.page.goto(self.page.url.split("/", 3)[0] + "//" + self.page.url.split("/")[2])
+        self.page.goto(f"{self.page.url}example?id={id_}")
+
+    @property
+    def id(self) -> str:
+        return self.page.locator("body").get_attribute("data-id")
+
+    def press(self, key: str) -> None:
+        """Press a key and wait for the page it leads to."""
+        with self.page.expect_navigation(wait_until="load"):
+            self.page.keyboard.press(key)
+
+    def progress(self) -> str:
+        return " ".join(self.page.locator("#progress").inner_text().split())
+
+
+@pytest.fixture
+def window(chromium: Any, site: Site) -> Iterator[Window]:
+    window = Window(chromium, site)
+    yield window
+    window.context.close()
+    assert window.problems == []
+
+
+def test_fifty_decisions_by_keyboard_survive_a_reload(window, site, examples):
+    window.page.keyboard.press("ArrowDown")
+    window.press("Enter")
+    keys = "kssdu2s1ks"
+    expected = {}
+    for i in range(50):
+        key = keys[i % len(keys)]
+        given = given_of(examples, window.id)
+        other = {"neg": "pos", "pos": "neg"}[given]
+        label = {"k": given, "s": other, "1": "neg", "2": "pos"}.get(key)
+        expected[window.id] = label or {"d": "drop", "u": "unsure"}[key]
+        window.press(key)
+        assert f"{i + 1} of 60" in window.progress()
+    window.page.reload()
+    assert "50 of 60 · 10 left" in window.progress()
+    assert {line["id"]: line["label"] or line["decision"] for line in site.lines()} == expected
+    assert len(site.lines()) == 50
+    for id_ in ("train/3", "train/0", "test/49"):
+        window.open(id_)
+        pressed = window.page.locator('[aria-pressed="true"]')
+        said = pressed.get_attribute("data-label") or pressed.get_attribute("data-decision")
+        assert said == expected[id_]
+
+
+def test_undo_by_keyboard(window, site):
+    window.open("train/0")
+    window.press("d")
+    window.press("s")
+    assert window.id == "train/2"
+    window.press("z")
+    assert window.id == "train/1"
+    assert window.page.locator('[aria-pressed="true"]').count() == 0
+    window.press("z")
+    assert window.id == "train/0" and "0 of 60" in window.progress()
+    window.page.keyboard.press("z")
+    window.page.wait_for_selector("#status.problem")
+    assert "nothing to undo" in window.page.locator("#status").inner_text()
+    assert [line["decision"] for line in site.lines()] == ["drop", "relabel", "undo", "undo"]
+    window.problems.clear()  # the refused request is in the console
+
+
+def test_search_note_and_moving_by_keyboard(window, site):
+    window.page.keyboard.press("/")
+    window.page.keyboard.type("number 7 ")
+    window.press("Enter")
+    assert window.page.locator("a.row").count() == 1
+    window.page.keyboard.press("Escape")
+    window.page.keyboard.press("n")
+    window.press("Enter")
+    assert window.id == "train/7"
+    window.page.keyboard.press("m")
+    window.page.keyboard.type("skd: keys are text here")
+    window.page.keyboard.press("Escape")
+    window.press("s")
+    assert site.lines()[0]["note"] == "skd: keys are text here"
+    window.open("train/5")
+    window.press("n")
+    assert window.id == "train/6"
+    window.press("ArrowLeft")
+    assert window.id == "train/5"
+    window.press("/")
+    assert window.page.evaluate("document.activeElement.id") == "search"
+
+
+def test_two_browsers_lose_nothing(chromium, site):
+    first, second = Window(chromium, site), Window(chromium, site)
+    for window in (first, second):
+        window.open("train/0")
+    first.press("k")
+    second.press("d")  # refused: the page reloads and shows what stands
+    assert second.id == "train/0"
+    assert "another window" in second.page.locator("#status").inner_text()
+    assert second.page.locator('[aria-pressed="true"]').get_attribute("data-decision") == "keep"
+    second.press("d")  # now with open eyes
+    assert [line["decision"] for line in site.lines()] == ["keep", "drop"]
+    with second.page.expect_navigation():
+        second.page.locator("#reviewer").fill("Bob")
+        second.page.locator("#reviewer").blur()
+    second.open("train/0")
+    second.press("k")
+    second.open("train/0")
+    assert "Reviewers disagree" in second.page.locator(".votes").inner_text()
+    assert {line["reviewer"] for line in site.lines()} == {"Ann", "Bob"}
+    assert first.problems == second.problems == []
+    for window in (first, second):
+        window.context.close()
+
+
+def test_a_server_that_is_gone_is_said(chromium, site):
+    window = Window(chromium, site)
+    window.open("train/0")
+    window.context.set_offline(True)
+    window.page.keyboard.press("k")
+    window.page.wait_for_selector("#status.problem")
+    assert "NOT saved" in window.page.locator("#status").inner_text()
+    assert not site.journal.exists()
+    window.context.close()
+
+
+def test_payloads_run_nothing(chromium, serve_run):
+    texts = [f"{payload} {i}" for i, payload in enumerate(PAYLOADS)]
+    site = serve_run(make_examples(texts, (PAYLOADS[0], PAYLOADS[3])), num_issues=len(texts))
+    window = Window(chromium, site)
+    window.page.on("dialog", lambda dialog: window.problems.append("a dialog opened"))
+    for id_ in site.page.queue.places:
+        window.open(id_)
+        shown = window.page.locator("#text").inner_text()
+        assert "1" in shown or "<" in shown or len(shown) > 2
+        assert window.page.locator("#text *:not(mark)").count() == 0
+    assert window.problems == []
+    window.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_the_screen(chromium, serve_run, width, scheme):
+    long = "W" * 300 + " a review with " + "some words " * 150 + "<br /><br />and a new paragraph"
+    site = serve_run(make_examples([f"{long} {i}" for i in range(80)]))
+    site.decide("train/0", "drop", note="n" * 200)
+    site.decide("train/0", label="neg", reviewer="A reviewer with quite a long name")
+    window = Window(chromium, site, width=width, scheme=scheme)
+    for name in ("list", "example"):
+        if name == "example":
+            window.open("train/0")
+        page_width = window.page.evaluate("document.documentElement.scrollWidth")
+        assert page_width <= width
+        if SCREENSHOTS:
+            window.page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{width}-{scheme}.png")
+    assert window.page.locator(".class").first.is_visible()
+    box = window.page.locator(".class").first.bounding_box()
+    assert box["height"] >= 40
+    window.context.close()
+    assert window.problems == []

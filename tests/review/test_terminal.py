@@ -1,0 +1,72 @@
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.review.journal import Journal
+from pipeline.review.queue import Queue, load_queue
+from pipeline.review.terminal import Session, clean
+from tests.review.site import load_tiny, make_examples, write_run
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Queue:
+    run = write_run(tmp_path / "results" / "tiny", make_examples())
+    return load_queue(load_tiny(tmp_path), run)
+
+
+def typed(queue: Queue, *lines: str, reviewer: str = "Ann") -> str:
+    """Return what the terminal showed while these lines were typed."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=100, force_terminal=False)
+    answers = iter(lines)
+
+    def answer(prompt: str = "") -> str:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise EOFError from None
+
+    console.input = answer  # type: ignore[method-assign, assignment]
+    Session(queue, console, reviewer=reviewer).run()
+    return shown.getvalue()
+
+
+def decided(queue: Queue) -> list[tuple[str, str, str | None]]:
+    standing = Journal(queue.journal.path, queue.source).standing.all()
+    return [(d.id, d.decision, d.label) for d in standing]
+
+
+def test_one_key_each_as_on_the_page(queue):
+    shown = typed(queue, "k", "s", "d", "u", "2", "m because of this", "1", "x", "q")
+    assert decided(queue) == [
+        ("train/0", "keep", "neg"), ("train/1", "relabel", "neg"), ("train/2", "drop", None),
+        ("train/3", "unsure", None), ("train/4", "relabel", "pos"), ("train/5", "relabel", "neg"),
+    ]  # fmt: skip
+    assert queue.journal.standing.of("train/5")["Ann"].note == "because of this"
+    assert "saved: train/5 → neg" in shown and "54 left" in shown
+
+
+def test_undo_next_previous_and_search(queue):
+    shown = typed(queue, "d", "z", "n", "n", "p", "k", "/ number 41 ", "s", "z", "z", "z")
+    assert decided(queue) == []
+    assert "found 'number 41': 1" in shown and "nothing to undo" in shown
+    assert list(queue.journal.standing.versions.values()) == [2, 2, 2]
+
+
+def test_it_ends_when_all_is_decided_and_goes_on_where_it_was(queue):
+    typed(queue, *["k"] * 20)
+    assert "Nothing left" in typed(queue, *["k"] * 40)
+    assert len(decided(queue)) == 60
+    assert "60 left" in typed(queue, "q", reviewer="Bob")
+
+
+def test_a_text_cannot_steer_the_terminal(tmp_path):
+    hostile = "\x1b[2J\x1b]0;title\x07[bold]markup[/bold]\u202e\x9b31m"
+    examples = make_examples([f"{hostile} {i}" for i in range(10)], (f"a{hostile}", "b"))
+    run = write_run(tmp_path / "results" / "tiny", examples)
+    shown = typed(load_queue(load_tiny(tmp_path), run), "k", "z", "/\x1b[2J", "q")
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert "[bold]markup[/bold]" in shown
+    assert clean("a\tb\nc\x00") == "a\tb\nc�"
