@@ -14,7 +14,7 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) study noise test check bench clean gpu FORCE
+.PHONY: help all demo $(STAGES) study noise report test check bench clean gpu FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -26,6 +26,7 @@ help: ## print this list
 	@echo "make study                    is the gain real? every arm over many seeds, with a control"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
+	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make test                     the tests"
 	@echo "make check                    style and types"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
@@ -43,6 +44,9 @@ $(STAGES): $(VENV)/ready
 study noise: $(VENV)/ready
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
 	$(PY) -m pipeline.study $(ARGS) $(if $(filter noise,$@),--noise)
+
+report: $(VENV)/ready
+	@$(PY) -m pipeline.report $(ARGS)
 
 clean:
 	rm -rf $(R)
