@@ -23,7 +23,7 @@ from pipeline.report.study_figures import study_figures
 from pipeline.report.suspects import Suspect, load_suspects
 from pipeline.stage import STAGES
 
-SHOWN_ISSUES = {"all": 100, "train": 50, "test": 50}
+SHOWN_ISSUES = {"all": 100, "train": 30, "test": 30}
 SCOPE_WORDS = {
     "all": "the whole dataset (cross-validation over train and test)",
     "train": "the training split (cross-validation inside train: what CleanLearning leaves out)",
@@ -146,7 +146,8 @@ def render(
         explained=any(s.words for scope in SCOPES for s in suspects[scope]),
         fold_table=tables.fold_table(found.crossval),
         class_table=tables.class_table(found.health["all"]),
-        filter_table=tables.filter_table(found.health["all"]),
+        filter_table=tables.filter_table(found.health["all"], loaded.config.find_issues.filter_by),
+        overlap_table=tables.overlap_table(found.health["all"]),
         data_table=tables.data_table(found.dataset, found.health),
         checked_table=tables.checked_table(metrics),
         stability_table=tables.stability_table(found.study),

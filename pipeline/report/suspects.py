@@ -7,7 +7,6 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import Labels, Run
-from pipeline.config import Config
 from pipeline.report.words import (
     Explanation,
     LinearWeights,
@@ -19,6 +18,7 @@ from pipeline.report.words import (
     split_pieces,
     strongest_words,
 )
+from pipeline.schema import Config
 
 NAMED_WORDS = 5  # in each direction
 
@@ -108,10 +108,18 @@ class Explainer:
 
 
 def load_suspects(
-    run: Run, config: Config, labels: Labels, scope: str, *, limit: int | None = None
+    run: Run,
+    config: Config,
+    labels: Labels,
+    scope: str,
+    *,
+    limit: int | None = None,
+    row: int | None = None,
 ) -> list[Suspect]:
-    """Return the first `limit` issues of a scope, the most probable first."""
+    """Return the first `limit` issues of a scope, the most probable first, or that of `row`."""
     issues = artifacts.load_issues(run.issues(scope), limit=limit)
+    if row is not None:
+        issues = [issue for issue in issues if int(issue["row"]) == row]
     explainer = Explainer(run, config, scope)
     pred_probs = artifacts.load_array(run.pred_probs(scope), mapped=True)
     rows = labels.rows(scope)

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from pipeline.artifacts import SCOPES
+
 Table = dict[str, list[Any]]
 Rows = list[tuple[str, str]]
 MEBIBYTE = 2**20
+MOST_COLUMNS = 4  # of classes
+MOST_PAIRS = 10
 
 
 def tiles(metrics: dict[str, Any]) -> list[dict[str, str]]:
@@ -49,7 +53,8 @@ def gain_note(metrics: dict[str, Any]) -> str:
 def fold_table(crossval: dict[str, Any]) -> Table:
     """Return log loss, accuracy and calibration error of each fold of each scope."""
     rows = []
-    for scope, found in crossval.items():
+    for scope in SCOPES:
+        found = crossval[scope]
         folds = found["folds"]
         for number, fold in enumerate(folds):
             name = "test: baseline" if scope == "test" else f"{scope}: fold {number + 1}"
@@ -64,7 +69,7 @@ def _scores(scores: dict[str, float]) -> list[str]:
 
 
 def class_table(health: dict[str, Any]) -> Table:
-    """Return what is known of each class, label quality too where health.json has it."""
+    """Return what is known of each class, label quality where health.json has it."""
     head = ["class", "examples", "flagged", "noise rate", "inverse noise rate"]
     classes = health["classes"]
     has_quality = all("label_quality" in entry for entry in classes)
@@ -84,37 +89,37 @@ def class_table(health: dict[str, Any]) -> Table:
 
 def filter_counts(health: dict[str, Any]) -> list[tuple[str, int]]:
     """Return (filter, labels flagged) of each of cleanlab's filters, [] when not computed."""
-    return [(name, int(entry["count"])) for name, entry in _filters(health).items()]
+    found = health.get("filters") or {"names": [], "count": []}
+    return list(zip(found["names"], found["count"], strict=True))
 
 
-def filter_table(health: dict[str, Any]) -> Table | None:
-    """Return the filters with what each shares with the others, None when not computed."""
-    filters = _filters(health)
-    if not filters:
+def filter_table(health: dict[str, Any], chosen: str) -> Table | None:
+    """Return each filter with its count by class and what it shares with the chosen one."""
+    found = health.get("filters")
+    if not found:
         return None
     classes = [entry["name"] for entry in health["classes"]]
-    per_class = len(classes) <= 6 and all(
-        len(entry.get("classes", ())) == len(classes) for entry in filters.values()
-    )
-    rows = []
-    for name, entry in filters.items():
-        row = [name, f"{entry['count']:,}"]
-        if per_class:
-            counts = entry["classes"]
-            values = counts.values() if isinstance(counts, dict) else counts
-            row += [f"{value:,}" for value in values]
-        rows.append(row)
-    return {"head": ["filter", "flagged", *(classes if per_class else [])], "rows": rows}
+    per_class = len(classes) <= MOST_COLUMNS
+    reference = found["names"].index(chosen)
+    rows = [
+        [
+            name.replace("_", " "),
+            f"{found['count'][f]:,}",
+            *([f"{count:,}" for count in found["per_class"][f]] if per_class else []),
+            f"{found['overlap'][f][reference]:,}",
+        ]
+        for f, name in enumerate(found["names"])
+    ]
+    named = classes if per_class else []
+    return {"head": ["filter", "flagged", *named, "also in this run’s"], "rows": rows}
 
 
-def _filters(health: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found = health.get("filters", {})
-    if isinstance(found, list):
-        found = {entry.get("name", entry.get("filter_by", "?")): entry for entry in found}
-    return {
-        name: entry if isinstance(entry, dict) else {"count": entry}
-        for name, entry in found.items()
-    }
+def overlap_table(health: dict[str, Any]) -> Rows:
+    """Return the pairs of classes confused most, [] for two classes or when not computed."""
+    pairs = health.get("overlapping_classes", [])
+    if len(pairs) < 2:
+        return []
+    return [(" and ".join(p["classes"]), f"{p['examples']:,}") for p in pairs[:MOST_PAIRS]]
 
 
 def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:
@@ -124,16 +129,13 @@ def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:
         "texts_with_conflicting_labels": "texts whose copies have different labels",
         "texts_in_train_and_test": "texts in both train and test (leakage)",
         "empty_texts": "empty texts",
-        "near_duplicates": "near duplicates",
-        "outliers": "outliers",
-        "all_unknown_texts": "texts without a known word",
     }
-    known = health | health.get("data", {}) | dataset
-    return [
-        (words, f"{known[key]:,}")
-        for key, words in names.items()
-        if isinstance(known.get(key), int)
-    ]
+    rows = [(words, f"{dataset[key]:,}") for key, words in names.items() if key in dataset]
+    for kind, found in health.get("data", {}).items():
+        if "groups" in found:
+            groups = f" in {found['groups']:,} groups" if found["groups"] > 1 else ""
+            rows.append((kind.replace("_", " "), f"{found['examples']:,}{groups}"))
+    return rows
 
 
 def checked_table(metrics: dict[str, Any]) -> Rows:
