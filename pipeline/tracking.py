@@ -5,6 +5,7 @@ results/tracking/tensorboard/<run>.
 """
 
 import importlib
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from pipeline.config import Loaded
 from pipeline.errors import ConfigError
 
 LONGEST_PARAMETER = 500
+BATCH = 100  # the most parameters MLflow takes at once
 
 
 def track(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> None:
@@ -81,13 +83,17 @@ def log_to_mlflow(
         )
     )
     tracked = client.create_run(experiment, run_name=loaded.run).info.run_id
-    for name, text in parameters(loaded).items():
-        client.log_param(tracked, name, text)
-    for name, figure in numbers(metrics).items():
-        client.log_metric(tracked, name, figure)
-    for name, values in learning_curves(run).items():
-        for epoch, value in enumerate(values, start=1):
-            client.log_metric(tracked, name, value, step=epoch)
+    entities, now = mlflow.entities, int(time.time() * 1000)
+    figures = [entities.Metric(name, value, now, 0) for name, value in numbers(metrics).items()]
+    figures += [
+        entities.Metric(name, value, now, epoch)
+        for name, values in learning_curves(run).items()
+        for epoch, value in enumerate(values, start=1)
+    ]
+    params = [entities.Param(name, text) for name, text in parameters(loaded).items()]
+    for first in range(0, max(len(figures), len(params)), BATCH):
+        some = slice(first, first + BATCH)
+        client.log_batch(tracked, metrics=figures[some], params=params[some])
     for path in (run.metrics, run.report, run.health):
         client.log_artifact(tracked, str(path))
     client.set_terminated(tracked)

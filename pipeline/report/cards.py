@@ -107,10 +107,9 @@ def colour_words(pieces: list[Piece], words: Words | None) -> list[Stretch]:
     stretches: list[Stretch] = []
     for piece in pieces:
         stretch = _stretch(piece, words)
-        if stretches and not stretch.css and not stretches[-1].css:
-            stretch = Stretch(stretches.pop().text + stretch.text, "")
-        elif stretches and stretch.css == stretches[-1].css == "unread":
-            stretch = Stretch(stretches.pop().text + stretch.text, "unread")
+        last = stretches[-1].css if stretches else None
+        if last == "unread" or (last == "" and not stretch.css):  # all after the unread is unread
+            stretch = Stretch(stretches.pop().text + stretch.text, last)
         stretches.append(stretch)
     return stretches
 
