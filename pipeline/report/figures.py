@@ -249,6 +249,37 @@ def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
     return chart.figure("precision_at_rank", title, f"All {len(hits):,}: {precision[-1]:.1%}.")
 
 
+def precision_checked(definitions: dict[str, Any]) -> Figure | None:
+    """Return the share of the first k judged suspects that people confirmed, per definition.
+
+    Args:
+        definitions: of an error, each with precision_at {k: share}.
+    """
+    curves = {
+        name: {int(k): share for k, share in found["precision_at"].items()}
+        for name, found in definitions.items()
+        if found.get("precision_at")
+    }
+    if not curves:
+        return None
+    ranks = sorted({k for curve in curves.values() for k in curve})
+    chart = Chart(Scale(ranks[0] / 1.3, ranks[-1] * 1.3, log=True), Scale(0, 1))
+    chart.y_axis("precision", form=percent)
+    chart.x_axis("judged suspects looked at, in rank order (log scale)", ranks)
+    for index, curve in enumerate(curves.values()):
+        css = index % COLOURS + 1
+        chart.line(curve.keys(), curve.values(), f"s{css}")
+        for k, share in curve.items():
+            chart.dot(k, share, f"f{css} ring", radius=3.5)
+    entries = [(f"f{i % COLOURS + 1}", name.replace("_", " ")) for i, name in enumerate(curves)]
+    bottom = chart.height - chart.bottom - 16 * len(entries)
+    chart.legend(entries, x=chart.left + 8, y=bottom)
+    first = ranks[0]
+    best = max(curve.get(first, 0.0) for curve in curves.values())
+    title = f"People confirm up to {best:.0%} of the first {first} suspects they were shown"
+    return chart.figure("precision_checked", title, "One line per definition of an error.")
+
+
 def filter_counts(filters: Sequence[tuple[str, int]], chosen: str, total: int) -> Figure:
     """Return how many labels each of cleanlab's filters flags."""
     height = 28 * len(filters) + 56

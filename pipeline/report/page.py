@@ -22,6 +22,7 @@ from pipeline.report.chart import Figure
 from pipeline.report.study_figures import study_figures
 from pipeline.report.suspects import Suspect, load_suspects
 from pipeline.stage import STAGES
+from pipeline.study.words import conclusions
 
 SHOWN_ISSUES = {"all": 100, "train": 30, "test": 30}
 SCOPE_WORDS = {
@@ -47,7 +48,7 @@ class Found(NamedTuple):
 def find(run: Run) -> Found:
     """Return what the page is made of; what a run need not have is None."""
     stages = [stage for stage in STAGES if stage != "evaluate"]
-    study = run.stage("study") / "study.json"
+    study = run.study / "study.json"
     return Found(
         labels=artifacts.load_labels(run),
         class_names=artifacts.load_class_names(run),
@@ -102,6 +103,7 @@ def draw_figures(loaded: Loaded, run: Run, metrics: dict[str, Any], found: Found
         draw.noise_rates(health["classes"]),
         draw.filter_counts(filters, chosen, len(given)) if filters else None,
         draw.stage_seconds({s: r["wall_seconds"] for s, r in found.records.items()}),
+        draw.precision_checked((metrics.get("verified") or {}).get("definitions", {})),
         *(study_figures(found.study) if found.study else []),
     ]
     if run.truth.exists() and len(flagged):
@@ -141,6 +143,7 @@ def render(
         ],
         figures={figure.name: figure for figure in drawn},
         study_figures=[figure.name for figure in drawn if figure.name.startswith("study_")],
+        conclusions=conclusions(found.study) if found.study else [],
         groups=groups,
         class_names=found.class_names,
         explained=any(s.words for scope in SCOPES for s in suspects[scope]),

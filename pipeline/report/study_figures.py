@@ -12,16 +12,24 @@ Study = dict[str, Any]
 
 
 def study_figures(study: Study) -> list[Figure]:
-    """Return what can be drawn of study.json: forest plot, seeds, noise curves."""
-    figures = [forest_plot(study.get("differences", [])), seed_spread(study.get("arms", {}))]
-    rows = study.get("noise", [])
-    for kind in dict.fromkeys(row.get("kind", "noise") for row in rows):
-        figures.append(noise_curves([r for r in rows if r.get("kind", "noise") == kind], kind))
+    """Return what can be drawn of study.json: forest plots, seeds, noise curves."""
+    differences, rows = study["differences"], study["noise"]
+    figures = [
+        forest_plot([row for row in differences if row["labels"] == labels], labels)
+        for labels in dict.fromkeys(row["labels"] for row in differences)
+    ]
+    figures.append(seed_spread(study["arms"]))
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        figures.append(noise_curves([row for row in rows if row["kind"] == kind], kind))
     return [figure for figure in figures if figure is not None]
 
 
-def forest_plot(differences: list[dict[str, Any]]) -> Figure | None:
-    """Return each arm minus its control with the 95 % interval over seeds."""
+def forest_plot(differences: list[dict[str, Any]], labels: str) -> Figure | None:
+    """Return each arm minus its control with the 95 % interval over seeds.
+
+    Args:
+        labels: which test labels count: "given" or "corrected".
+    """
     known = [d for d in differences if d.get("mean") is not None]
     if not known:
         return None
@@ -33,7 +41,7 @@ def forest_plot(differences: list[dict[str, Any]]) -> Figure | None:
         height=height,
         left=158,
     )
-    chart.x_axis("difference in test accuracy", chart.x.ticks(3), signed)
+    chart.x_axis(f"difference in test accuracy ({labels} labels)", chart.x.ticks(3), signed)
     chart.line([0, 0], [0, len(known)], "zero")
     for k, row in enumerate(known):
         name = f"{row['arm']} − {row['control']}".replace("_", " ")
@@ -41,7 +49,8 @@ def forest_plot(differences: list[dict[str, Any]]) -> Figure | None:
         if row.get("ci95"):
             chart.line(row["ci95"], [k + 0.5] * 2, "s1 thick")
         chart.dot(row["mean"], k + 0.5, "f1", radius=5)
-    return chart.figure("study_differences", _forest_title(known), "Mean and 95 % interval.")
+    title = _forest_title(known)
+    return chart.figure(f"study_differences_{_slug(labels)}", title, "Mean, 95 % interval.")
 
 
 def _forest_title(rows: list[dict[str, Any]]) -> str:

@@ -135,6 +135,11 @@ def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:
         if "groups" in found:
             groups = f" in {found['groups']:,} groups" if found["groups"] > 1 else ""
             rows.append((kind.replace("_", " "), f"{found['examples']:,}{groups}"))
+    if copies := health.get("data", {}).get("copies"):
+        leaks = copies["examples_with_copy_in_another_fold"]
+        losses = f"{copies['log_loss']:.4f} → {copies['log_loss_without']:.4f}"
+        rows.append(("examples with a copy in another fold", f"{leaks:,}"))
+        rows.append(("cross-validated log loss with and without them", losses))
     return rows
 
 

@@ -164,8 +164,10 @@ def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
         "seeds": [1, 2, 3],
         "arms": {"baseline": {"test_accuracy": [0.7, 0.71, 0.72]}, "<b>": {"test_accuracy": [0.8]}},
         "differences": [
-            {"arm": "prune", "control": "random_prune", "mean": 0.01, "ci95": [0.002, 0.018]},
-            {"arm": "weight", "control": "baseline", "mean": -0.01, "ci95": None},
+            {"arm": "prune", "control": "random_prune", "labels": "given", "mean": 0.01}
+            | {"ci95": [0.002, 0.018], "seeds_with_gain": 0.9, "detectable": 0.01},
+            {"arm": "weight", "control": "baseline", "labels": "corrected", "mean": -0.01}
+            | {"ci95": None, "seeds_with_gain": 0.1, "detectable": None},
         ],
         "noise": [
             {"rate": r, "kind": "uniform", "arm": arm, "seed": s, "test_accuracy": 0.9 - r / 3}
@@ -175,8 +177,13 @@ def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
         ],
     }
     artifacts.save_json(toy.run.stage("study") / "study.json", study)
+    toy.metrics["verified"] = {
+        "definitions": {"majority": {"precision_at": {"10": 0.6, "50": 0.4}}}
+    }
     page = page_of(toy)
     assert 'id="study"' in page
+    assert "CleanLearning is better than dropping the same number at random by 0.0100" in page
+    assert "People confirm up to 60% of the first 10 suspects" in page
     assert "prune against random prune: +0.0100 [+0.0020, +0.0180]" in page
     assert (toy.run.report.parent / "figures" / "study_noise_uniform.svg").exists()
 
