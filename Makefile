@@ -17,7 +17,8 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) study noise review export test check bench clean gpu FORCE
+.PHONY: help all demo $(STAGES) study noise report review export test check bench clean gpu \
+	FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -29,6 +30,7 @@ help: ## print this list
 	@echo "make study                    is the gain real? every arm over many seeds, with a control"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
+	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
@@ -48,6 +50,9 @@ $(STAGES): $(VENV)/ready
 study noise: $(VENV)/ready
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
 	$(PY) -m pipeline.study $(ARGS) $(if $(filter noise,$@),--noise)
+
+report: $(VENV)/ready
+	@$(PY) -m pipeline.report $(ARGS)
 
 review: $(VENV)/ready
 	@$(PY) -m pipeline.review $(ARGS)

@@ -160,7 +160,9 @@ def plan_tasks(config: Config, run: Run, labels: Labels, groups: np.ndarray) -> 
                 seed=config.seed,
                 path=(SCOPES.index(scope), fold),
                 name="baseline" if scope == "test" else f"{scope} fold {fold + 1}",
-                keeps_model=scope == "test",
+                # The linear network's weights are kept for every fold: the report explains each
+                # example word by word with the model that judged it.
+                keeps_model=scope == "test" or config.model.name == "fasttext",
             )
 
 

@@ -146,8 +146,10 @@ def evaluate(context: Context) -> None:
     metrics["seconds"] = stage_seconds(run)
     artifacts.save_json(run.metrics, metrics)
     from pipeline.report.page import write_report
+    from pipeline.tracking import track
 
     write_report(context.loaded, run, metrics)
+    track(context.loaded, run, metrics)
     print_summary(metrics)
     context.progress.say(f"report: {run.report}")
 

@@ -368,6 +368,7 @@ class Config(Section):
     evaluate: Evaluate
     study: Study
     compute: Compute
+    tracking: Literal["none", "mlflow", "tensorboard"]
 
 
 def find_contradictions(config: Config) -> list[tuple[tuple[str, ...], str]]:

@@ -50,7 +50,8 @@ STAGES = {
         ("prepare", "vectorize", "crossval", "find_issues"),
     ),
     "evaluate": Stage(
-        ("seed", "evaluate"), ("prepare", "vectorize", "crossval", "find_issues", "cleanlearn")
+        ("seed", "evaluate", "tracking"),
+        ("prepare", "vectorize", "crossval", "find_issues", "cleanlearn"),
     ),
 }
 # The frame decides when a stage runs, not what it computes.

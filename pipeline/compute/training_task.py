@@ -131,6 +131,7 @@ def apply(task: Task, classifier: Any) -> Arrays:
     }
     if task.keeps_model:
         result |= arrays_of(classifier)
+    if task.keeps_model and task.predict is not None:
         result |= vectors_of(classifier, train=load_inputs(task.tokens), test=unseen)
     return result
 

@@ -1,28 +1,200 @@
-"""Finished artifacts -> one self-contained HTML page."""
+"""Finished artifacts -> one self-contained HTML page, and its figures as files."""
 
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
+import numpy as np
+from markupsafe import Markup
+from ruamel.yaml import YAML
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
+from pipeline import __version__, artifacts
+from pipeline.artifacts import RECORD, SCOPES, Labels, Run
 from pipeline.config import Loaded
+from pipeline.report import figures as draw
+from pipeline.report import tables
+from pipeline.report.cards import make_card
+from pipeline.report.chart import Figure
+from pipeline.report.study_figures import study_figures
+from pipeline.report.suspects import Suspect, load_suspects
+from pipeline.stage import STAGES
+from pipeline.study.words import conclusions
 
-SHOWN_ISSUES = 50
+SHOWN_ISSUES = {"all": 100, "train": 30, "test": 30}
+SCOPE_WORDS = {
+    "all": "the whole dataset (cross-validation over train and test)",
+    "train": "the training split (cross-validation inside train: what CleanLearning leaves out)",
+    "test": "the test split (judged by the baseline, trained on train)",
+}
+
+
+class Found(NamedTuple):
+    """The artifacts of a run that more than one part of the page needs."""
+
+    labels: Labels
+    class_names: list[str]
+    pred_probs: np.ndarray
+    crossval: dict[str, Any]
+    dataset: dict[str, Any]
+    health: dict[str, Any]
+    records: dict[str, dict[str, Any]]
+    study: dict[str, Any] | None
+
+
+def find(run: Run) -> Found:
+    """Return what the page is made of; what a run need not have is None."""
+    stages = [stage for stage in STAGES if stage != "evaluate"]
+    study = run.study / "study.json"
+    return Found(
+        labels=artifacts.load_labels(run),
+        class_names=artifacts.load_class_names(run),
+        pred_probs=artifacts.load_array(run.pred_probs("all")),
+        crossval=artifacts.load_json(run.crossval_metrics),
+        dataset=artifacts.load_json(run.dataset),
+        health=artifacts.load_json(run.health),
+        records={stage: artifacts.load_json(run.stage(stage) / RECORD) for stage in stages},
+        study=artifacts.load_json(study) if study.exists() else None,
+    )
 
 
 def write_report(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> None:
-    """Write evaluate/report.html; texts are data, so everything is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    source = resources.files("pipeline.report").joinpath("page.html").read_text(encoding="utf-8")
-    from pipeline.evaluate import sentence
-
-    page = environment.from_string(source).render(
-        metrics=metrics,
-        sentence=sentence(metrics),
-        issues=artifacts.load_issues(run.issues("all"), limit=SHOWN_ISSUES),
-        command=f"python -m pipeline.evaluate {loaded.arguments}",
-    )
+    """Write evaluate/report.html and evaluate/figures/*.svg; same artifacts, same bytes."""
+    found = find(run)
+    suspects = {
+        scope: load_suspects(run, loaded.config, found.labels, scope, limit=limit)
+        for scope, limit in SHOWN_ISSUES.items()
+    }
+    drawn = draw_figures(loaded, run, metrics, found)
+    page = render(loaded, metrics, found, suspects, drawn)
     with artifacts.atomic_write(run.report) as file:
         file.write(page.encode())
+    css = _source("figure.css")
+    folder = run.report.parent / "figures"
+    for figure in drawn:
+        with artifacts.atomic_write(folder / f"{figure.name}.svg") as file:
+            file.write(figure.file(css).encode())
+    for stray in set(folder.glob("*.svg")) - {folder / f"{figure.name}.svg" for figure in drawn}:
+        stray.unlink()
+
+
+def draw_figures(loaded: Loaded, run: Run, metrics: dict[str, Any], found: Found) -> list[Figure]:
+    """Return every figure this run has the artifacts for."""
+    given, k = found.labels.given, len(found.class_names)
+    folds, health = found.crossval["all"]["folds"], found.health["all"]
+    predicted = found.pred_probs.argmax(axis=1)
+    counts = np.bincount(given * k + predicted, minlength=k * k).reshape(k, k)
+    flagged = np.array([int(i["row"]) for i in artifacts.load_issues(run.issues("all"))], np.int64)
+    bins = loaded.config.evaluate.calibration_bins
+    ece = metrics["crossval"]["ece"]
+    filters = tables.filter_counts(health)
+    chosen = loaded.config.find_issues.filter_by
+    drawn: list[Figure | None] = [
+        draw.accuracy_difference(metrics["test_accuracy"]),
+        draw.learning_curves(folds),
+        draw.accuracy_curves(folds),
+        draw.reliability(found.pred_probs, given, bins=bins, ece=ece),
+        draw.confusion(counts, found.class_names),
+        draw.self_confidence(found.pred_probs[np.arange(len(given)), given], flagged),
+        draw.confident_joint(np.array(health["confident_joint"]), found.class_names),
+        draw.noise_rates(health["classes"]),
+        draw.filter_counts(filters, chosen, len(given)) if filters else None,
+        draw.stage_seconds({s: r["wall_seconds"] for s, r in found.records.items()}),
+        draw.precision_checked((metrics.get("verified") or {}).get("definitions", {})),
+        *(study_figures(found.study) if found.study else []),
+    ]
+    if run.truth.exists() and len(flagged):
+        truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
+        hits = (given != truth)[flagged]
+        drawn.append(draw.precision_at_rank(hits, of_what="planted errors"))
+    return [figure for figure in drawn if figure is not None]
+
+
+def render(
+    loaded: Loaded,
+    metrics: dict[str, Any],
+    found: Found,
+    suspects: dict[str, list[Suspect]],
+    drawn: Sequence[Figure],
+) -> str:
+    """Return the page. Texts and names are data: everything that is not ours is escaped."""
+    from pipeline.evaluate import sentence, shown
+
+    style, script = _source("figure.css") + _source("page.css"), _source("page.js")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.trim_blocks = True
+    groups = [_group(scope, suspects[scope], metrics, found) for scope in SCOPES]
+    return environment.from_string(_source("page.html")).render(
+        style=Markup(style),  # our own files, not data
+        style_hash=_csp_hash(style),
+        script=Markup(script),
+        script_hash=_csp_hash(script),
+        version=__version__,
+        metrics=metrics,
+        sentence=sentence(metrics),
+        tiles=tables.tiles(metrics),
+        gain_note=tables.gain_note(metrics),
+        published=[
+            row | {key: shown(row[key]) for key in ("published", "obtained", "tolerance")}
+            for row in metrics["published"]
+        ],
+        figures={figure.name: figure for figure in drawn},
+        study_figures=[figure.name for figure in drawn if figure.name.startswith("study_")],
+        conclusions=conclusions(found.study) if found.study else [],
+        groups=groups,
+        class_names=found.class_names,
+        explained=any(s.words for scope in SCOPES for s in suspects[scope]),
+        fold_table=tables.fold_table(found.crossval),
+        class_table=tables.class_table(found.health["all"]),
+        filter_table=tables.filter_table(found.health["all"], loaded.config.find_issues.filter_by),
+        overlap_table=tables.overlap_table(found.health["all"]),
+        data_table=tables.data_table(found.dataset, found.health),
+        checked_table=tables.checked_table(metrics),
+        stability_table=tables.stability_table(found.study),
+        stage_table=tables.stage_table(found.records),
+        made_table=tables.made_table(found.records, found.dataset, metrics),
+        command=commands(loaded),
+        config=config_yaml(loaded),
+    )
+
+
+def _group(
+    scope: str, suspects: list[Suspect], metrics: dict[str, Any], found: Found
+) -> dict[str, Any]:
+    count = metrics["issues"][scope]["count"]
+    return {
+        "scope": scope,
+        "choice": f"{scope}: {len(suspects)} of {count:,}",
+        "title": f"First {len(suspects)} of {count:,} in {SCOPE_WORDS[scope]}",
+        "suspects": [make_card(suspect, found.class_names) for suspect in suspects],
+    }
+
+
+def commands(loaded: Loaded) -> str:
+    """Return the lines that make this run again, and that make this page again."""
+    arguments = f"CONFIG={loaded.path}"
+    if loaded.overrides:
+        arguments += f' SET="{" ".join(loaded.overrides)}"'
+    return f"make all {arguments}       # the run\nmake report {arguments}    # this page alone\n"
+
+
+def config_yaml(loaded: Loaded) -> str:
+    """Return the config as the run used it, overrides applied."""
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.representer.sort_base_mapping_type_on_output = False  # type: ignore[attr-defined]
+    yaml.dump(loaded.config.model_dump(mode="json"), text)
+    return text.getvalue()
+
+
+def _source(name: str) -> str:
+    return resources.files("pipeline.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _csp_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

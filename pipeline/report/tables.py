@@ -1,0 +1,204 @@
+"""The tables of the page: artifacts in, heads and rows of text out."""
+
+from typing import Any
+
+from pipeline.artifacts import SCOPES
+
+Table = dict[str, list[Any]]
+Rows = list[tuple[str, str]]
+MEBIBYTE = 2**20
+MOST_COLUMNS = 4  # of classes
+MOST_PAIRS = 10
+
+
+def tiles(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the figures of the first screen."""
+    accuracy, losses = metrics["test_accuracy"], metrics["test_log_loss"]
+    crossval, issues = metrics["crossval"], metrics["issues"]["all"]
+    return [
+        {
+            "name": "label issues",
+            "value": f"{issues['count']:,}",
+            "note": f"{issues['fraction']:.1%} of {metrics['dataset']['num_examples']:,}",
+        },
+        {
+            "name": "cross-validated log loss",
+            "value": f"{crossval['log_loss']:.4f}",
+            "note": f"accuracy {crossval['accuracy']:.4f}",
+        },
+        {
+            "name": "test accuracy, baseline",
+            "value": f"{accuracy['baseline']:.4f}",
+            "note": f"log loss {losses['baseline']:.4f}",
+        },
+        {
+            "name": "test accuracy, CleanLearning",
+            "value": f"{accuracy['cleanlearning']:.4f}",
+            "note": f"log loss {losses['cleanlearning']:.4f}",
+        },
+    ]
+
+
+def gain_note(metrics: dict[str, Any]) -> str:
+    """Return what lies behind the difference in accuracy, and what happened to the log loss."""
+    accuracy, losses = metrics["test_accuracy"], metrics["test_log_loss"]
+    change = losses["cleanlearning"] - losses["baseline"]
+    return (
+        f"{accuracy['gained']:,} test examples are right only with CleanLearning, "
+        f"{accuracy['lost']:,} only with the baseline. Test log loss (lower is better) changes "
+        f"by {change:+.4f}."
+    )
+
+
+def fold_table(crossval: dict[str, Any]) -> Table:
+    """Return log loss, accuracy and calibration error of each fold of each scope."""
+    rows = []
+    for scope in SCOPES:
+        found = crossval[scope]
+        folds = found["folds"]
+        for number, fold in enumerate(folds):
+            name = "test: baseline" if scope == "test" else f"{scope}: fold {number + 1}"
+            rows.append([name, *_scores(fold)])
+        if len(folds) > 1:
+            rows.append([f"{scope}: all folds", *_scores(found["pooled"])])
+    return {"head": ["fold", "log loss", "accuracy", "calibration error"], "rows": rows}
+
+
+def _scores(scores: dict[str, float]) -> list[str]:
+    return [f"{scores[key]:.4f}" for key in ("log_loss", "accuracy", "ece")]
+
+
+def class_table(health: dict[str, Any]) -> Table:
+    """Return what is known of each class, label quality where health.json has it."""
+    head = ["class", "examples", "flagged", "noise rate", "inverse noise rate"]
+    classes = health["classes"]
+    has_quality = all("label_quality" in entry for entry in classes)
+    rows = [
+        [
+            entry["name"],
+            f"{entry['examples']:,}",
+            f"{entry['issues']:,}",
+            f"{entry['noise_rate']:.1%}",
+            f"{entry['inverse_noise_rate']:.1%}",
+            *([f"{entry['label_quality']:.3f}"] if has_quality else []),
+        ]
+        for entry in classes
+    ]
+    return {"head": [*head, *(["label quality"] if has_quality else [])], "rows": rows}
+
+
+def filter_counts(health: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return (filter, labels flagged) of each of cleanlab's filters, [] when not computed."""
+    found = health.get("filters") or {"names": [], "count": []}
+    return list(zip(found["names"], found["count"], strict=True))
+
+
+def filter_table(health: dict[str, Any], chosen: str) -> Table | None:
+    """Return each filter with its count by class and what it shares with the chosen one."""
+    found = health.get("filters")
+    if not found:
+        return None
+    classes = [entry["name"] for entry in health["classes"]]
+    per_class = len(classes) <= MOST_COLUMNS
+    reference = found["names"].index(chosen)
+    rows = [
+        [
+            name.replace("_", " "),
+            f"{found['count'][f]:,}",
+            *([f"{count:,}" for count in found["per_class"][f]] if per_class else []),
+            f"{found['overlap'][f][reference]:,}",
+        ]
+        for f, name in enumerate(found["names"])
+    ]
+    named = classes if per_class else []
+    return {"head": ["filter", "flagged", *named, "also in this run’s"], "rows": rows}
+
+
+def overlap_table(health: dict[str, Any]) -> Rows:
+    """Return the pairs of classes confused most, [] for two classes or when not computed."""
+    pairs = health.get("overlapping_classes", [])
+    if len(pairs) < 2:
+        return []
+    return [(" and ".join(p["classes"]), f"{p['examples']:,}") for p in pairs[:MOST_PAIRS]]
+
+
+def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:
+    """Return what `prepare` and `find_issues` found in the data besides label errors."""
+    names = {
+        "extra_copies": "extra exact copies of a text",
+        "texts_with_conflicting_labels": "texts whose copies have different labels",
+        "texts_in_train_and_test": "texts in both train and test (leakage)",
+        "empty_texts": "empty texts",
+    }
+    rows = [(words, f"{dataset[key]:,}") for key, words in names.items() if key in dataset]
+    for kind, found in health.get("data", {}).items():
+        if "groups" in found:
+            groups = f" in {found['groups']:,} groups" if found["groups"] > 1 else ""
+            rows.append((kind.replace("_", " "), f"{found['examples']:,}{groups}"))
+    if copies := health.get("data", {}).get("copies"):
+        leaks = copies["examples_with_copy_in_another_fold"]
+        losses = f"{copies['log_loss']:.4f} → {copies['log_loss_without']:.4f}"
+        rows.append(("examples with a copy in another fold", f"{leaks:,}"))
+        rows.append(("cross-validated log loss with and without them", losses))
+    return rows
+
+
+def checked_table(metrics: dict[str, Any]) -> Rows:
+    """Return the scores against planted errors or checked labels, [] when there are none."""
+    planted = metrics.get("planted")
+    rows = []
+    if planted:
+        rows += [
+            ("planted errors found (recall)", f"{planted['recall']:.1%}"),
+            ("suspects that are planted errors (precision)", f"{planted['precision']:.1%}"),
+            ("average precision", f"{planted['average_precision']:.3f}"),
+        ]
+    return rows + _leaves(metrics.get("verified") or {})
+
+
+def stability_table(study: dict[str, Any] | None) -> Rows:
+    """Return the numbers under study.json's `stability`, [] when there are none."""
+    return _leaves((study or {}).get("stability") or {})
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Rows:
+    rows: Rows = []
+    for key, value in values.items():
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, dict):
+            rows += _leaves(value, f"{name}, ")
+        elif isinstance(value, int | str):
+            rows.append((name, f"{value:,}" if type(value) is int else str(value)))
+        elif isinstance(value, float):
+            rows.append((name, f"{value:.4f}"))
+    return rows
+
+
+def stage_table(records: dict[str, dict[str, Any]]) -> Table:
+    """Return time, memory and device of each stage."""
+    head = ["stage", "wall s", "CPU s", "peak memory", "device"]
+    rows = [
+        [
+            stage,
+            f"{record['wall_seconds']:.1f}",
+            f"{record['cpu_seconds']:.1f}",
+            f"{record['peak_memory_bytes'] / MEBIBYTE:,.0f} MiB",
+            str(record.get("device", "CPU")),
+        ]
+        for stage, record in records.items()
+    ]
+    return {"head": head, "rows": rows}
+
+
+def made_table(
+    records: dict[str, dict[str, Any]], dataset: dict[str, Any], metrics: dict[str, Any]
+) -> Rows:
+    """Return data, seed, machine and library versions."""
+    last = list(records.values())[-1]
+    rows = [
+        ("data fingerprint", dataset["fingerprint"]),
+        ("seed", str(metrics["seed"])),
+        ("cores", str(last["machine"]["cores"])),
+        ("platform", last["machine"]["platform"]),
+    ]
+    return rows + list(last["versions"].items())

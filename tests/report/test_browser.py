@@ -1,0 +1,114 @@
+"""The page in headless Chromium: no request, no error, readable without scripting, accessible."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.report.page import write_report
+
+from .conftest import MakeToy
+from .payloads import PAYLOADS
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"
+)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def address(make_toy: MakeToy) -> str:
+    toy = make_toy()
+    write_report(toy.loaded, toy.run, toy.metrics)
+    return toy.run.report.resolve().as_uri()
+
+
+class Visit:
+    """A page opened with the network cut off; keeps what it asked for and complained about."""
+
+    def __init__(self, browser: Any, address: str, **options: Any) -> None:
+        self.context = browser.new_context(**options)
+        self.context.set_offline(True)
+        self.page = self.context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(address)
+
+
+def test_it_asks_for_nothing_and_complains_of_nothing(browser: Any, address: str) -> None:
+    visit = Visit(browser, address)
+    assert [url for url in visit.requests if not url.startswith("data:")] == [address]
+    assert visit.complaints == []
+
+
+def test_payloads_run_nothing(browser: Any, make_toy: MakeToy) -> None:
+    toy = make_toy(texts=[f"{payload} dull film" for payload in PAYLOADS])
+    write_report(toy.loaded, toy.run, toy.metrics)
+    visit = Visit(browser, toy.run.report.resolve().as_uri())
+    visit.page.wait_for_timeout(200)
+    assert visit.complaints == []
+    assert len([url for url in visit.requests if not url.startswith("data:")]) == 1
+
+
+def test_without_scripting_every_suspect_is_there(browser: Any, address: str) -> None:
+    page = Visit(browser, address, java_script_enabled=False).page
+    cards = page.locator(".card")
+    assert cards.count() > 10
+    assert all(cards.nth(k).is_visible() for k in range(cards.count()))
+    assert not page.locator("#filter").is_visible()
+    details = page.locator(".card details").first
+    details.locator("summary").click()
+    assert details.locator(".words").is_visible()
+
+
+def test_filters_and_search(browser: Any, address: str) -> None:
+    page = Visit(browser, address).page
+    shown = page.locator(".card:visible")
+    page.select_option("[name=scope]", "")
+    everything = shown.count()
+    page.select_option("[name=split]", "test")
+    assert 0 < shown.count() < everything
+    assert set(shown.evaluate_all("cards => cards.map(c => c.dataset.split)")) == {"test"}
+    page.select_option("[name=split]", "")
+    page.select_option("[name=given]", "1")
+    assert set(shown.evaluate_all("cards => cards.map(c => c.dataset.given)")) == {"1"}
+    page.select_option("[name=given]", "")
+    page.fill("[name=search]", "unheardof SUPERB")
+    assert "unheardof" in shown.first.inner_text()
+    assert page.locator("#count").inner_text() == f"{shown.count()} of {everything} shown"
+    page.fill("[name=search]", "nowhere to be found")
+    assert shown.count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_accessible_and_no_wider_than_the_screen(
+    browser: Any, address: str, width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is missing")
+    source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    viewport = {"width": width, "height": 900}
+    page = Visit(browser, address, viewport=viewport, color_scheme=scheme).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    page.evaluate(source)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []

@@ -1,0 +1,66 @@
+"""Numbers in words, texts folded and made visible."""
+
+import numpy as np
+import pytest
+
+from pipeline.report.cards import Stretch, chance, colour_words, readable
+from pipeline.report.chart import Scale, number, percent, spanning
+from pipeline.report.suspects import Words
+from pipeline.report.words import Explanation, split_pieces
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (1.0, "over 99.99 %"),
+        (0.973, "97.3 %"),
+        (0.01, "1.0 %"),
+        (0.0042, "1 in 240"),
+        (2.79e-7, "1 in 3,600,000"),
+        (0.0, "below 1 in 10¹²"),
+    ],
+)
+def test_chance(probability: float, words: str) -> None:
+    assert chance(probability) == words
+
+
+def words_with(parts: list[float]) -> Words:
+    explanation = Explanation(np.array(parts), known=sum(parts), unknown=0, padding=0, bias=0)
+    return Words("pos", "neg", explanation, [], [], num_unknown=0, num_unread=0)
+
+
+def test_words_are_coloured_by_sign_and_strength_and_the_unread_marked() -> None:
+    found = colour_words(split_pieces("good so bad rest of it"), words_with([2.0, 0.01, -1.0]))
+    assert found == [
+        Stretch("good", "t5", "+2.00"),
+        Stretch(" so ", ""),
+        Stretch("bad", "a3", "−1.00"),
+        Stretch(" ", ""),
+        Stretch("rest of it", "unread"),
+    ]
+
+
+def test_line_break_tags_break_the_line_and_control_characters_are_seen() -> None:
+    shown = "".join(readable(piece.text) for piece in split_pieces("a<br /><BR />b \x1b[2J"))
+    assert shown == "a\n\nb ␛[2J"
+
+
+def test_ticks_are_round_and_within_the_axis() -> None:
+    assert Scale(0, 1).ticks() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert Scale(0.8, 30_000, log=True).ticks() == [1, 10, 100, 1000, 10_000]
+    for low, high in [(0.8701, 0.8745), (-3e-4, 2e-3), (12, 90_000), (0, 0.011)]:
+        ticks = Scale(low, high).ticks()
+        assert 2 <= len(ticks) <= 8
+        assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+
+
+def test_equal_values_still_make_an_axis() -> None:
+    for value in (0.0, 0.7):
+        scale = spanning([value, value])
+        assert scale.low < value < scale.high or value == 0
+        assert scale.ticks()
+
+
+def test_numbers_on_axes() -> None:
+    assert [number(v) for v in (0, 1000, 0.25, 0.6000000001)] == ["0", "1,000", "0.25", "0.6"]
+    assert percent(0.05) == "5 %"

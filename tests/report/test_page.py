@@ -1,0 +1,249 @@
+"""The page: what it says, that it is inert, that it is the same every time."""
+
+import base64
+import hashlib
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.report.__main__ import report
+from pipeline.report.page import draw_figures, find, write_report
+from pipeline.report.suspects import load_suspects
+
+from .conftest import MakeToy, Toy, texts_of
+from .payloads import PAYLOADS
+
+
+class Tree(HTMLParser):
+    """Collects every tag with the names of its attributes, in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[Any] = []
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, [name for name, _ in attrs]))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append(tag)
+
+    def handle_comment(self, data: str) -> None:
+        self.tags.append(("comment", []))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def page_of(toy: Toy) -> str:
+    write_report(toy.loaded, toy.run, toy.metrics)
+    return toy.run.report.read_text(encoding="utf-8")
+
+
+def harmless(payload: str) -> str:
+    """Return the same words without anything that means something in HTML."""
+    return re.sub(r"[<>&\"'`{}%=/]", "-", re.sub(r"[^\W_]", "x", payload.replace("\x00", "x")))
+
+
+def test_contributions_add_up_for_every_suspect_shown(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    labels = artifacts.load_labels(toy.run)
+    shown = 0
+    for scope in artifacts.SCOPES:
+        for suspect in load_suspects(toy.run, toy.loaded.config, labels, scope):
+            assert suspect.words is not None
+            expected = np.log(suspect.probability) - np.log(suspect.self_confidence)
+            assert suspect.words.explanation.total == pytest.approx(expected, abs=1e-4)
+            shown += 1
+    assert shown > 20
+
+
+def test_the_first_screen_answers(make_toy: MakeToy) -> None:
+    page = page_of(make_toy())
+    text = " ".join("".join(Tree(page).text).split())
+    assert "neither better nor worse" in text
+    assert "95 % interval -0.0500 to +0.2000" in text
+    assert "✓ yes" in text
+    assert "✗ no" in text
+    for number in ("0.7000", "0.8000"):
+        assert number in text
+
+
+def test_the_same_artifacts_give_the_same_bytes(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    folder = toy.run.report.parent
+
+    def files() -> dict[Path, bytes]:
+        page_of(toy)
+        kept = [p for p in folder.rglob("*") if p.suffix in (".html", ".svg")]
+        return {path: path.read_bytes() for path in kept}
+
+    first = files()
+    assert len(first) >= 8
+    assert files() == first
+
+
+def test_payloads_leave_the_element_tree_as_it_is(make_toy: MakeToy) -> None:
+    assert len(PAYLOADS) >= 30
+    trees = []
+    for name, inert in (("hostile", lambda p: p), ("harmless", harmless)):
+        payloads = [inert(payload) for payload in PAYLOADS]
+        texts = texts_of(40)[: 40 - len(payloads)] + payloads
+        # Class names and dataset name are payloads too, and so is the run's name in the metrics.
+        toy = make_toy(
+            name,
+            texts=texts,
+            class_names=(payloads[0] + "1", payloads[20] + "2"),
+            dataset=payloads[5],
+        )
+        toy.metrics["run"] = payloads[2]
+        toy.metrics["published"][0]["figure"] = payloads[3]
+        trees.append(Tree(page_of(toy)).tags)
+    hostile, benign = trees
+    assert len(hostile) > 300
+    assert hostile == benign
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_anywhere_adds_no_element(make_toy: MakeToy, payload: str) -> None:
+    trees = []
+    for name, words in (("hostile", payload), ("harmless", harmless(payload))):
+        toy = make_toy(
+            name,
+            texts=[f"{words} dull film"] * 12,
+            class_names=(f"a {words}", f"b {words}"),
+            dataset=words,
+        )
+        object.__setattr__(toy.loaded, "path", Path(f"{words}.yaml"))
+        object.__setattr__(toy.loaded, "overrides", (words,))
+        toy.metrics["run"] = words
+        trees.append(Tree(page_of(toy)).tags)
+    assert trees[0] == trees[1]
+
+
+def test_the_page_carries_no_handler_style_attribute_or_address(make_toy: MakeToy) -> None:
+    page = page_of(make_toy())
+    for tag in Tree(page).tags:
+        if isinstance(tag, tuple):
+            assert not [name for name in tag[1] if name.startswith("on") or name == "style"]
+    outside = re.findall(r"(?:src|href|action)=[\"']?([^\"'\s>]+)", page)
+    assert all(address.startswith(("#", "data:,")) for address in outside)
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_the_policy_allows_exactly_our_style_and_script(make_toy: MakeToy) -> None:
+    page = page_of(make_toy())
+    for element, directive in (("style", "style-src"), ("script", "script-src")):
+        (body,) = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
+
+
+def test_without_weights_the_texts_are_shown_plain(make_toy: MakeToy) -> None:
+    page = page_of(make_toy(with_weights=False))
+    assert '<p class="words" dir="auto">' in page
+    assert 'class="why"' not in page
+    assert "no exact word-by-word explanation" in page
+
+
+def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    assert 'id="study"' not in page_of(toy)
+    study = {
+        "seeds": [1, 2, 3],
+        "arms": {"baseline": {"test_accuracy": [0.7, 0.71, 0.72]}, "<b>": {"test_accuracy": [0.8]}},
+        "differences": [
+            {"arm": "prune", "control": "random_prune", "labels": "given", "mean": 0.01}
+            | {"ci95": [0.002, 0.018], "seeds_with_gain": 0.9, "detectable": 0.01},
+            {"arm": "weight", "control": "baseline", "labels": "corrected", "mean": -0.01}
+            | {"ci95": None, "seeds_with_gain": 0.1, "detectable": None},
+        ],
+        "noise": [
+            {"rate": r, "kind": "uniform", "arm": arm, "seed": s, "test_accuracy": 0.9 - r / 3}
+            for r in (0, 0.2, 0.4)
+            for s in (1, 2)
+            for arm in ("baseline", "prune")
+        ],
+    }
+    artifacts.save_json(toy.run.stage("study") / "study.json", study)
+    toy.metrics["verified"] = {
+        "definitions": {"majority": {"precision_at": {"10": 0.6, "50": 0.4}}}
+    }
+    page = page_of(toy)
+    assert 'id="study"' in page
+    assert "CleanLearning is better than dropping the same number at random by 0.0100" in page
+    assert "People confirm up to 60% of the first 10 suspects" in page
+    assert "prune against random prune: +0.0100 [+0.0020, +0.0180]" in page
+    assert (toy.run.report.parent / "figures" / "study_noise_uniform.svg").exists()
+
+
+def test_filters_and_copies_are_shown_when_health_has_them(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    health = artifacts.load_json(toy.run.health)
+    names = ["prune_by_noise_rate", "both"]
+    per_class, overlap = [[3, 4], [2, 3]], [[7, 5], [5, 5]]
+    health["all"]["filters"] = {
+        "names": names,
+        "count": [7, 5],
+        "per_class": per_class,
+        "overlap": overlap,
+    }
+    health["data"] = {"near_duplicate": {"examples": 1234, "groups": 17}}
+    artifacts.save_json(toy.run.health, health)
+    page = page_of(toy)
+    assert "The filters flag between 5 and 7 of 40 labels" in page
+    assert "1,234 in 17 groups" in page
+
+
+def test_figure_files_are_svg_with_text_and_a_title(make_toy: MakeToy) -> None:
+    toy = make_toy(class_names=("<i>&", "pos"))
+    page_of(toy)
+    drawn = draw_figures(toy.loaded, toy.run, toy.metrics, find(toy.run))
+    for figure in drawn:
+        path = toy.run.report.parent / "figures" / f"{figure.name}.svg"
+        root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+        words = " ".join("".join(node.itertext()) for node in root.findall(".//{*}text"))
+        assert figure.title.split()[0] in words
+        assert root.get("aria-label", "").startswith(figure.title)
+
+
+def test_a_figure_no_longer_drawn_is_removed(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    stray = toy.run.report.parent / "figures" / "study_seeds.svg"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("old")
+    page_of(toy)
+    assert not stray.exists()
+
+
+def test_no_suspects_is_a_page_too(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    for scope in artifacts.SCOPES:
+        artifacts.save_issues(toy.run.issues(scope), iter([]))
+        toy.metrics["issues"][scope] = {"count": 0, "fraction": 0.0}
+    assert "0 of 40 labels look wrong" in page_of(toy)
+
+
+def test_the_command_remakes_the_page_and_its_record(make_toy: MakeToy, tmp_path: Path) -> None:
+    toy = make_toy("sample")
+    overrides = ["crossval.all.folds=2", "crossval.train.folds=2"]
+    report(Path("configs/sample.yaml"), overrides, tmp_path / "results")
+    written = artifacts.load_json(toy.run.stage("evaluate") / artifacts.RECORD)["outputs"]
+    assert written["report.html"] == artifacts.sha256_file(toy.run.report)
+    assert "figures/confusion.svg" in written
+
+
+def test_making_the_page_does_not_load_tensorflow() -> None:
+    code = "import sys, pipeline.report.page; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
