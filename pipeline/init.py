@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import pyarrow as pa
 import typer
 from pydantic import TypeAdapter
 
@@ -18,9 +19,10 @@ from pipeline.data.guess import Guess, guess_dataset
 from pipeline.data.sources import read_examples
 from pipeline.errors import ConfigError
 from pipeline.schema import Dataset
+from pipeline.vectorize import split_words
 
 SEED = 123456
-MAX_FOLDS = 5
+MAX_FOLDS, MIN_COUNT = 5, 3
 PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.-]*")
 NOT_TEXTS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 COMMENTS = {
@@ -119,17 +121,21 @@ def _yaml(value: Any) -> str:
 
 
 def suggest_settings(examples: Examples) -> dict[str, Any]:
-    """Return sequence_length, epochs and folds that suit the size of the dataset.
+    """Return max_tokens, sequence_length, epochs and folds that suit the dataset.
 
-    A small set needs more epochs for the same number of steps; a class must have as many
-    examples as there are folds.
+    Words in fewer than 3 places are left out: a network learns a label error by heart from
+    a word that occurs nowhere else. A small set needs more epochs for the same number of steps,
+    and a class at least as many examples as there are folds.
     """
-    words = [len(text.split()) for text in examples.texts]
+    words = split_words(pa.array(examples.texts, pa.large_string()))
+    lengths = np.diff(words.starts)
+    frequent = int((np.bincount(words.codes, minlength=1) >= MIN_COUNT).sum())
     train = np.array([split == "train" for split in examples.splits])
     smallest = min(np.bincount(examples.labels[train], minlength=len(examples.class_names)))
     return {
-        "sequence_length": int(np.clip(np.ceil(np.percentile(words, 95) / 10) * 10, 20, 500)),
-        "epochs": int(np.clip(200_000 // len(examples.texts), 10, 50)),
+        "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
+        "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
+        "epochs": int(np.clip(60_000 // len(examples.texts), 5, 40)),
         "folds": int(np.clip(smallest, 2, MAX_FOLDS)),
     }
 
@@ -146,16 +152,16 @@ dataset:
 vectorize:
   kind: tokens                # tokens: ids for networks | counts: for multinomial_nb and
                               # logistic_regression | texts: for a custom scikit-learn classifier
-  max_tokens: 20000           # vocabulary size, with the ids of padding (0) and unknown (1)
+  max_tokens: {max_tokens:<16}# vocabulary size; leaves out words that occur once or twice
   sequence_length: {sequence_length:<11}# tokens kept per text; shorter texts are padded
 
 model:                        # others: cnn, transformer, multinomial_nb, logistic_regression,
   name: fasttext              # custom; configs/ag_news.yaml shows the keys of each
-  embedding_dim: 32
+  embedding_dim: 16
   dropout: 0.2                # at both places
   optimizer: adam             # adam: repeated tokens summed first | keras_adam: as Keras 3 does it
-  learning_rate: 0.005
-  epochs: {epochs:<20}# fewer for a large dataset
+  learning_rate: 0.003
+  epochs: {epochs:<20}# more of them learn the label errors by heart
   batch_size: 32
 
 crossval:

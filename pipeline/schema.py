@@ -1,5 +1,6 @@
 """The sections of a config as types: every key, its kind and its range, and no defaults."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -163,12 +164,29 @@ class Tokens(Section):
     sequence_length: Annotated[int, Field(ge=1, le=100_000)]
 
 
+def check_pattern(pattern: str) -> str:
+    """Return `pattern` if it is a regular expression with one group at most.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"is no regular expression ({error})") from None
+    if groups > 1:
+        raise ValueError("must have one group at most; write (?:...) for the others")
+    return pattern
+
+
 class Counts(Section):
     """Word counts: the names and values of sklearn's CountVectorizer."""
 
     kind: Literal["counts"]
     lowercase: bool
-    token_pattern: Annotated[str, Field(min_length=1, max_length=200)]
+    token_pattern: Annotated[
+        str, Field(min_length=1, max_length=200), AfterValidator(check_pattern)
+    ]
     max_ngram: Annotated[int, Field(ge=1, le=5)]
     min_df: Count
     max_features: Count | None
