@@ -16,9 +16,9 @@ from pipeline.config import RUN_NAME, load_config
 from pipeline.data.examples import Examples
 from pipeline.data.files import shown
 from pipeline.data.guess import Guess, guess_dataset
+from pipeline.data.sections import Dataset
 from pipeline.data.sources import read_examples
 from pipeline.errors import ConfigError
-from pipeline.schema import Dataset
 from pipeline.vectorize import split_words
 
 SEED = 123456
@@ -190,6 +190,15 @@ evaluate:
   bootstrap_samples: 10000    # for the interval of the accuracy difference
   published: []               # figures to compare with; configs/imdb.yaml has some
   published_top_rows: []
+  verified_labels: null       # labels people checked: CSV, see docs/study.md
+
+study:                        # make study, make noise: is the gain real?
+  seeds: [1, 2, 3, 4, 5]
+  arms: [baseline, prune, random_prune, relabel, weight]   # and human: corrections of a journal
+  noise:                      # labels of the training split flipped on purpose
+    rates: [0, 0.1, 0.2]
+    kinds: [uniform, class_dependent]
+    seeds: [1, 2, 3]
 
 compute:
   workers: auto               # processes, one training thread each: auto, or a number
