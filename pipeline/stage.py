@@ -55,7 +55,17 @@ STAGES = {
     ),
 }
 # The frame decides when a stage runs, not what it computes.
-FRAME = {"artifacts", "cli", "config", "config_file", "errors", "progress", "schema", "stage"}
+FRAME = {
+    "artifacts",
+    "cli",
+    "config",
+    "config_file",
+    "errors",
+    "progress",
+    "schema",
+    "sections",
+    "stage",
+}
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
 
 

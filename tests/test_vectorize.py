@@ -10,7 +10,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.compute.device import load_tensorflow
 from pipeline.config import load_config
-from pipeline.schema import TfdsDataset
+from pipeline.data.sections import TfdsDataset
 from pipeline.vectorize import (
     build_vocabulary,
     encode,

@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeline.data.examples import Examples
 from pipeline.data.files import decode, short, shown
+from pipeline.data.sections import FolderDataset, SplitByName, SplitDrawn
 from pipeline.data.splits import check_splits, draw_test_split
 from pipeline.errors import DataError
-from pipeline.schema import FolderDataset, SplitByName, SplitDrawn
 
 SUFFIX = ".txt"
 BLOCK = 16  # examples that TFDS takes from one split before it goes on to the other

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.artifacts import sha256_file
 from pipeline.data.examples import Examples
 from pipeline.data.sample import CLASS_NAMES, generate_reviews
-from pipeline.schema import FolderDataset, SampleDataset, TfdsDataset
+from pipeline.data.sections import FolderDataset, SampleDataset, TfdsDataset
 
 
 def read_examples(dataset: Any, *, seed: int) -> Examples:

@@ -10,9 +10,7 @@ from pipeline.data.files import short, shown
 from pipeline.data.huggingface import read_split, saved_splits
 from pipeline.data.labels import resolve_labels
 from pipeline.data.records import Records, read_csv, read_jsonl, read_parquet
-from pipeline.data.splits import check_splits, draw_test_split, name_splits
-from pipeline.errors import DataError
-from pipeline.schema import (
+from pipeline.data.sections import (
     CsvDataset,
     HuggingFaceDataset,
     JsonlDataset,
@@ -22,6 +20,8 @@ from pipeline.schema import (
     SplitByName,
     SplitDrawn,
 )
+from pipeline.data.splits import check_splits, draw_test_split, name_splits
+from pipeline.errors import DataError
 
 Table = CsvDataset | JsonlDataset | ParquetDataset | HuggingFaceDataset
 

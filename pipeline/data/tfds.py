@@ -12,9 +12,9 @@ import numpy as np
 from pipeline.compute.device import load_tensorflow
 from pipeline.data.examples import Examples
 from pipeline.data.labels import resolve_labels
+from pipeline.data.sections import TfdsDataset
 from pipeline.data.tables import join_texts
 from pipeline.errors import ConfigError, DataError, NetworkError
-from pipeline.schema import TfdsDataset
 
 BATCH = 2048
 CONNECT_SECONDS = 5

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.schema import Dataset
+from pipeline.data.sections import Dataset
 
 DATASET = TypeAdapter(Dataset)
 COMMON = {

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.data.examples import Examples
+from pipeline.data.sections import TfdsDataset
 from pipeline.data.sources import read_examples
-from pipeline.schema import TfdsDataset
 from tests.data.sources import dataset
 
 IMDB = {"classes": ["neg", "pos"], "strip": True, "order": "tfds"}
