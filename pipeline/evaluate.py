@@ -1,6 +1,7 @@
 """Stage 6: what was found, whether cleaning helped, and how it compares with what was published."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.errors import ConfigError
 from pipeline.review.effect import measure_corrections
 from pipeline.schema import Evaluate, PublishedFigure
 from pipeline.stage import STAGES, Context, stage_main
+from pipeline.study.verified import corrected_labels, load_verified, score_suspects
 
 Metrics = dict[str, Any]
 
@@ -125,8 +127,35 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         metrics["corrections"] = measure_corrections(
             run, dataset, test, issues_left=metrics["issues"]["all"]["count"]
         )
+    if options.verified_labels is not None:
+        metrics["verified"] = check_suspects(run, given, test, Path(options.verified_labels))
     metrics["published"] = compare_published(options.published, metrics)
     return metrics
+
+
+def check_suspects(
+    run: Run, given: np.ndarray, test: artifacts.Arrays, path: Path
+) -> dict[str, Any]:
+    """Return what people say of our test suspects, and both accuracies on corrected labels.
+
+    Args:
+        given: (n,) labels of scope test. test: {model: (n, classes)} probabilities.
+    """
+    verified = load_verified(path, run)
+    rows = artifacts.load_labels(run).rows("test")
+    listed = [int(issue["row"]) for issue in artifacts.load_issues(run.issues("test"))]
+    ranked = np.searchsorted(rows, np.array(listed, np.int64))
+    pred_probs = artifacts.load_array(run.pred_probs("test")).astype(np.float64)
+    confidence = pred_probs[np.arange(len(given)), given]
+    corrected, counts = corrected_labels(given, verified)
+    return score_suspects(ranked, confidence, verified) | {
+        "flipped_by_people": int((corrected != given).sum()),
+        "left_out_without_majority": int((~counts).sum()),
+        "test_accuracy_corrected": {
+            model: float((probs.argmax(axis=1) == corrected)[counts].mean())
+            for model, probs in test.items()
+        },
+    }
 
 
 def stage_seconds(run: Run) -> dict[str, float]:

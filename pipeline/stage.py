@@ -183,7 +183,7 @@ class Checked:
 
     def made_from(self, name: str) -> Record:
         """Return what the outputs of stage `name` are a function of."""
-        inputs = external_inputs(self.config) if name == "prepare" else {}
+        inputs = external_inputs(self.config, name)
         for upstream in STAGES[name].reads:
             record = artifacts.load_json(self.run.stage(upstream) / RECORD)
             inputs |= {f"{upstream}/{file}": sha for file, sha in record["outputs"].items()}
@@ -200,12 +200,12 @@ class Checked:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def external_inputs(config: Config) -> dict[str, str]:
-    """Return {path: hash} of the files outside results/ that `prepare` reads."""
-    hashed = source_hashes(config.dataset)
-    if config.corrections is not None:
-        journal = Path(config.corrections)
-        hashed[config.corrections] = sha256_file(journal) if journal.is_file() else "missing"
+def external_inputs(config: Config, name: str) -> dict[str, str]:
+    """Return {path: hash} of the files outside results/ that stage `name` reads."""
+    named = {"prepare": config.corrections, "evaluate": config.evaluate.verified_labels}
+    hashed = source_hashes(config.dataset) if name == "prepare" else {}
+    if (path := named.get(name)) is not None:
+        hashed[path] = sha256_file(Path(path)) if Path(path).is_file() else "missing"
     return hashed
 
 

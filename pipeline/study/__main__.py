@@ -50,9 +50,9 @@ def study(
 
 
 def study_seeds(loaded: Loaded, run: Run, trainings: Trainings) -> dict[str, Any]:
-    if "human" in loaded.config.study.arms:
+    if "human" in loaded.config.study.arms and loaded.config.corrections is None:
         raise ConfigError("study.arms: human needs the key `corrections` to name a journal")
-    part, rows, examples = run_seeds(loaded, run, trainings, human=None)
+    part, rows, examples = run_seeds(loaded, run, trainings)
     artifacts.save_table(run.study / "runs.parquet", rows)
     artifacts.save_table(run.study / "stability.parquet", examples)
     return part

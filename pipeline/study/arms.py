@@ -35,7 +35,7 @@ def make_arms(
 
     Args:
         labels: (n,) given class indices. pred_probs: (n, classes), out of sample.
-        human: the training set a journal of corrections gives, for the arm of that name.
+        human: the training set with people's corrections, for the arm of that name.
     """
     issues = np.sort(find_issues_ranked(labels, pred_probs, options))
     nothing = np.empty(0, int)

@@ -11,6 +11,7 @@ from pipeline.artifacts import Arrays, Labels, Run
 from pipeline.config import Loaded
 from pipeline.crossval import scores
 from pipeline.find_issues import find_issues_ranked
+from pipeline.review.effect import given_labels
 from pipeline.schema import FindIssues
 from pipeline.study.arms import Arm, make_arms
 from pipeline.study.statistics import (
@@ -45,10 +46,16 @@ def load_test_labels(run: Run, labels: Labels, verified: str | None) -> ScoredLa
 
 
 def run_seeds(
-    loaded: Loaded, run: Run, trainings: Trainings, human: Arm | None
+    loaded: Loaded, run: Run, trainings: Trainings
 ) -> tuple[dict[str, Any], pa.Table, pa.Table]:
-    """Return the seeds part of study.json, one row per (seed, arm), and one row per example."""
-    config, labels = loaded.config, artifacts.load_labels(run)
+    """Return the seeds part of study.json, one row per (seed, arm), and one row per example.
+
+    With corrections applied by `prepare`, every arm but `human` gets the labels as they were
+    given, and is scored on them. Examples that people dropped are in no arm.
+    """
+    config, corrected = loaded.config, artifacts.load_labels(run)
+    labels = Labels(given_labels(run, artifacts.load_json(run.dataset)), corrected.is_train)
+    human = Arm(np.empty(0, int), corrected.given[labels.rows("train")])
     num_classes = len(artifacts.load_class_names(run))
     test = load_test_labels(run, labels, config.evaluate.verified_labels)
     given = {scope: labels.given[labels.rows(scope)] for scope in ("all", "train")}

@@ -94,11 +94,11 @@ def test_prepare_depends_on_the_journal_and_its_content(tmp_path):
     path = tmp_path / "j.jsonl"
     config = load_config(Path("configs/sample.yaml"), [f"corrections={path}"]).config
     assert stage_slice(config, STAGES["prepare"].sections)["corrections"] == str(path)
-    assert external_inputs(config) == {str(path): "missing"}
+    assert external_inputs(config, "prepare") == {str(path): "missing"}
     path.write_text("a")
-    first = external_inputs(config)
+    first = external_inputs(config, "prepare")
     path.write_text("b")
-    assert external_inputs(config) != first
+    assert external_inputs(config, "prepare") != first
 
 
 def run_prepare(folder, journal=None) -> Run:
