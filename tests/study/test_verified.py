@@ -10,6 +10,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.errors import DataError
+from pipeline.study import verified
 from pipeline.study.verified import (
     COLUMNS,
     Verified,
@@ -44,13 +45,14 @@ def test_the_three_definitions_count_differently() -> None:
     }
 
 
-def test_suspects_are_scored_among_the_judged_only() -> None:
+def test_suspects_are_scored_among_the_judged_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verified, "RANKS", (1, 2, 3, 10))
     confidence = np.array([0.9, 0.5, 0.1, 0.5, 0.4, 0.5, 0.2])
     found = score_suspects(np.array([2, 3, 6, 0]), confidence, VOTES)
     assert (found["suspects"], found["shown"], found["unjudged"]) == (4, 3, 1)
     flips = found["definitions"]["other >= 3 votes"]
     assert flips["confirmed"] == 1
-    assert flips["precision_at"] == {"10": 1 / 3, "50": 1 / 3, "100": 1 / 3, "500": 1 / 3}
+    assert flips["precision_at"] == {"1": 1.0, "2": 0.5, "3": 1 / 3}
     assert flips["auroc"] == 1.0
 
 
