@@ -118,7 +118,7 @@ def test_a_real_label_studio_takes_and_returns_everything(queue, studio, tmp_pat
     assert done["annotation_count"] == len(queue.journal.standing.all()) == 30
     assert done["prediction_count"] == 40
 
-    exported = studio.ask(f"/api/projects/{project}/export?exportType=JSON")
+    exported = studio.ask(f"/api/projects/{project}/export?exportType=JSON&download_all_tasks=true")
     path = tmp_path / "export.json"
     path.write_text(json.dumps(exported))
     journal = Journal(tmp_path / "new.jsonl", queue.source)
