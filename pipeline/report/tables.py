@@ -183,11 +183,18 @@ def stage_table(records: dict[str, dict[str, Any]]) -> Table:
             f"{record['wall_seconds']:.1f}",
             f"{record['cpu_seconds']:.1f}",
             f"{record['peak_memory_bytes'] / MEBIBYTE:,.0f} MiB",
-            str(record.get("device", "CPU")),
+            _device(record),
         ]
         for stage, record in records.items()
     ]
     return {"head": head, "rows": rows}
+
+
+def _device(record: dict[str, Any]) -> str:
+    if "device" not in record:
+        return "–"  # a stage without training
+    workers = f" × {record['workers']}" if record.get("workers", 1) > 1 else ""
+    return f"{record['device']}{workers}"
 
 
 def made_table(
