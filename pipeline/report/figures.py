@@ -39,7 +39,7 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
     for end in (low, high):
         chart.line([end, end], [0.25, 0.55], "s2")
     chart.dot(gain, 0.4, "f2", radius=6)
-    chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong")
+    chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong halo")
     title = f"The difference is {gain:+.4f}; its 95 % interval {verdict}"
     return chart.figure("accuracy_difference", title, f"Interval {low:+.4f} to {high:+.4f}.")
 
