@@ -98,7 +98,8 @@ def cleanlearn(context: Context) -> None:
     given, listed = labels.given[rows], issue_positions(run, rows)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if needs_tensorflow(config.model):
-        load_tensorflow(choose_device(config.compute.device))
+        context.notes["device"] = choose_device(config.compute.device)
+        load_tensorflow(context.notes["device"])
     inputs = run.inputs("train", config.vectorize.kind)
     epochs = count_epochs(config.model)
     classifier, pruned = fit_cleanlearning(

@@ -175,6 +175,7 @@ def crossval(context: Context) -> None:
     check_custom(config)
     needed = needs_tensorflow(config.model)
     with Workers(config.compute, context.progress, needs_tensorflow=needed) as workers:
+        context.notes |= {"device": workers.device, "workers": workers.count}
         tasks = list(plan_tasks(config, run, labels, groups))
         remove_other_folds(run, tasks)
         keys = {task: fold_key(context.key, task) for task in tasks}

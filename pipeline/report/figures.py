@@ -39,7 +39,7 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
     for end in (low, high):
         chart.line([end, end], [0.25, 0.55], "s2")
     chart.dot(gain, 0.4, "f2", radius=6)
-    chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong")
+    chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong halo")
     title = f"The difference is {gain:+.4f}; its 95 % interval {verdict}"
     return chart.figure("accuracy_difference", title, f"Interval {low:+.4f} to {high:+.4f}.")
 
@@ -183,7 +183,7 @@ def _cell(chart: Chart, i: int, j: int, count: int, share: float, *, numbered: b
     if numbered:
         middle = chart.at_y(i + 0.5)
         chart.text(chart.at_x(j + 0.5), middle, f"{count:,}", "middle strong")
-        chart.text(chart.at_x(j + 0.5), middle + 15, f"{share:.1%}", "middle")
+        chart.text(chart.at_x(j + 0.5), middle + 15, f"{share:.1%}", "middle label")
 
 
 def self_confidence(confidence: np.ndarray, flagged: np.ndarray, *, bins: int = 40) -> Figure:
@@ -226,7 +226,9 @@ def noise_rates(classes: Sequence[dict[str, Any]]) -> Figure:
         chart.text(chart.left - 8, chart.at_y(k + 0.5) + 4, short(entry["name"]), "end")
         chart.rect(0, entry["noise_rate"], k + 0.2, k + 0.8, "f2")
         chart.text(chart.at_x(entry["noise_rate"]) + 6, chart.at_y(k + 0.5) + 4, f"{rates[k]:.1%}")
-    title = f"{ranked[0]['name']} is the noisiest class: about {rates[0]:.1%} of its labels"
+    title = (
+        f"{ranked[0]['name']} is the noisiest class: about {rates[0]:.1%} of its labels are wrong"
+    )
     return chart.figure("noise_rates", title, "Estimated from the confident joint.")
 
 

@@ -178,7 +178,7 @@ def commands(loaded: Loaded) -> str:
     arguments = f"CONFIG={loaded.path}"
     if loaded.overrides:
         arguments += f' SET="{" ".join(loaded.overrides)}"'
-    return f"make all {arguments}       # the run\nmake report {arguments}    # this page alone\n"
+    return f"# the run\nmake all {arguments}\n# this page alone\nmake report {arguments}\n"
 
 
 def config_yaml(loaded: Loaded) -> str:

@@ -44,8 +44,8 @@ def gain_note(metrics: dict[str, Any]) -> str:
     accuracy, losses = metrics["test_accuracy"], metrics["test_log_loss"]
     change = losses["cleanlearning"] - losses["baseline"]
     return (
-        f"{accuracy['gained']:,} test examples are right only with CleanLearning, "
-        f"{accuracy['lost']:,} only with the baseline. Test log loss (lower is better) changes "
+        f"On {accuracy['gained']:,} test examples only CleanLearning is right, on "
+        f"{accuracy['lost']:,} only the baseline. Test log loss (lower is better) changes "
         f"by {change:+.4f}."
     )
 
@@ -70,7 +70,7 @@ def _scores(scores: dict[str, float]) -> list[str]:
 
 def class_table(health: dict[str, Any]) -> Table:
     """Return what is known of each class, label quality where health.json has it."""
-    head = ["class", "examples", "flagged", "noise rate", "inverse noise rate"]
+    head = ["class", "examples", "flagged", "noise", "inverse noise"]
     classes = health["classes"]
     has_quality = all("label_quality" in entry for entry in classes)
     rows = [
@@ -84,7 +84,7 @@ def class_table(health: dict[str, Any]) -> Table:
         ]
         for entry in classes
     ]
-    return {"head": [*head, *(["label quality"] if has_quality else [])], "rows": rows}
+    return {"head": [*head, *(["quality"] if has_quality else [])], "rows": rows}
 
 
 def filter_counts(health: dict[str, Any]) -> list[tuple[str, int]]:
@@ -183,11 +183,18 @@ def stage_table(records: dict[str, dict[str, Any]]) -> Table:
             f"{record['wall_seconds']:.1f}",
             f"{record['cpu_seconds']:.1f}",
             f"{record['peak_memory_bytes'] / MEBIBYTE:,.0f} MiB",
-            str(record.get("device", "CPU")),
+            _device(record),
         ]
         for stage, record in records.items()
     ]
     return {"head": head, "rows": rows}
+
+
+def _device(record: dict[str, Any]) -> str:
+    if "device" not in record:
+        return "–"  # a stage without training
+    workers = f" × {record['workers']}" if record.get("workers", 1) > 1 else ""
+    return f"{record['device']}{workers}"
 
 
 def made_table(
