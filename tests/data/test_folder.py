@@ -59,19 +59,26 @@ def test_same_examples_as_tfds_makes_of_the_archive(tmp_path: Path) -> None:
         mock.patch("tensorflow_datasets.core.constants.DATA_DIR", str(data_dir)),
     ):
         builder.download_and_prepare(download_config=downloads)
-        expected = read_examples(
-            TfdsDataset(
-                source="tfds",
-                name="imdb_reviews/plain_text:1.0.0",
-                text_keys=["text"],
-                label_key="label",
-                train_split="train",
-                test_split="test",
-            ),
-            seed=1,
-        )
+        expected = read_examples(imdb("train", "test"), seed=1)
+        parts = read_examples(imdb("train[:50%]", "train[50%:]"), seed=1)
     assert len(expected.texts) == 2 * 97
     same(read_examples(dataset("folder", folder, **IMDB), seed=1), expected)
+    trained = [text for text, split in zip(expected.texts, expected.splits, strict=True)
+               if split == "train"]  # fmt: skip
+    assert parts.texts == trained
+    assert parts.splits == ["train"] * 57 + ["test"] * 57
+    assert parts.ids == [f"train/{n}" for n in range(57)] + [f"test/{n}" for n in range(57, 114)]
+
+
+def imdb(train_split: str, test_split: str) -> TfdsDataset:
+    return TfdsDataset(
+        source="tfds",
+        name="imdb_reviews/plain_text:1.0.0",
+        text_keys=["text"],
+        label_key="label",
+        train_split=train_split,
+        test_split=test_split,
+    )
 
 
 def test_order_by_name_and_its_ids(tmp_path: Path) -> None:
