@@ -50,6 +50,7 @@ $(STAGES): $(VENV)/ready
 study noise: $(VENV)/ready
 	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
 	$(PY) -m pipeline.study $(ARGS) $(if $(filter noise,$@),--noise)
+	$(PY) -m pipeline.report $(ARGS)
 
 report: $(VENV)/ready
 	@$(PY) -m pipeline.report $(ARGS)

@@ -149,6 +149,8 @@ seed: {seed}                  # of folds, drawn splits, initial weights, shuffli
 dataset:
 {dataset}
 
+corrections: null             # a journal of reviewed labels (make review), applied by prepare
+
 vectorize:
   kind: tokens                # tokens: ids for networks | counts: for multinomial_nb and
                               # logistic_regression | texts: for a custom scikit-learn classifier
@@ -203,6 +205,8 @@ study:                        # make study, make noise: is the gain real?
 compute:
   workers: auto               # processes, one training thread each: auto, or a number
   device: auto                # auto | cpu | gpu
+
+tracking: none                # none | mlflow | tensorboard: log the results under results/tracking
 """
 
 

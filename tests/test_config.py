@@ -357,6 +357,7 @@ READERS = {
     "cleanlearn": {"cleanlearn"},
     "evaluate": {"evaluate"},
     "study": set(),  # read by `make study` alone
+    "tracking": {"evaluate"},
     "compute": set(),  # where the folds run changes no result
 }
 OTHER_VALUE = {
@@ -368,7 +369,7 @@ OTHER_VALUE = {
     "return_indices_ranked_by": "normalized_margin", "frac_noise": 0.5, "neighbors": 3,
     "min_examples_per_class": 2, "max_pruned_fraction": 0.1, "top_rows": 3, "calibration_bins": 3,
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
-    "workers": 1, "device": "cpu",
+    "workers": 1, "device": "cpu", "tracking": "tensorboard",
 }  # fmt: skip
 ONE_OF_ITS_KIND = {
     ("dataset", "source"),

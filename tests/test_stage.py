@@ -20,6 +20,19 @@ from pipeline.errors import ArtifactError, LockedError
 from pipeline.stage import STAGES, Checked, Context, code_version, execute, locked
 from tests.tiny import ROOT, SETTINGS, TINY, command, load_tiny, run_stage, sets
 
+FIGURES = (
+    "accuracy_difference",
+    "confident_joint",
+    "confusion",
+    "filters",
+    "learning_accuracy",
+    "learning_loss",
+    "noise_rates",
+    "precision_at_rank",
+    "reliability",
+    "self_confidence",
+    "stage_seconds",
+)
 OUTPUTS = {
     "prepare": ["examples.parquet", "dataset.json", "truth.parquet"],
     "vectorize": [
@@ -33,7 +46,7 @@ OUTPUTS = {
     "find_issues": ["issues_all.csv", "issues_train.csv", "issues_test.csv", "health.json",
                     "data_issues.csv"],
     "cleanlearn": ["baseline.keras", "cleaned.keras", "test_pred_probs.npz"],
-    "evaluate": ["metrics.json", "report.html"],
+    "evaluate": ["metrics.json", "report.html", *(f"figures/{name}.svg" for name in FIGURES)],
 }  # fmt: skip
 ALL_OUTPUTS = [f"{name}/{file}" for name, files in OUTPUTS.items() for file in files]
 

@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
 def test_numbers_and_parameters_are_flat() -> None:
     assert numbers(METRICS) == {"crossval.log_loss": 0.25, "issues.all.count": 7.0}
     found = parameters(load("none"))
-    assert found["model.epochs"] == "30"
+    assert found["model.epochs"] == "12"
     assert found["crossval.all.folds"] == "5"
     assert "tracking" not in found
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ def load_tensorflow(device: str = "cpu") -> Any:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with quiet_start(), _without("matplotlib"):
+    with quiet_start():
         import tensorflow as tf
 
         tf.get_logger().setLevel(logging.ERROR)
@@ -64,19 +63,6 @@ def load_tensorflow(device: str = "cpu") -> Any:
 
     framework_config.is_op_determinism_enabled()
     return tf
-
-
-@contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Let an optional import fail: Keras loads matplotlib if it can, which takes half a second."""
-    absent = module not in sys.modules
-    if absent:
-        sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules[module]
 
 
 @contextmanager
