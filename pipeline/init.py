@@ -149,6 +149,8 @@ seed: {seed}                  # of folds, drawn splits, initial weights, shuffli
 dataset:
 {dataset}
 
+corrections: null             # a journal of reviewed labels (make review), applied by prepare
+
 vectorize:
   kind: tokens                # tokens: ids for networks | counts: for multinomial_nb and
                               # logistic_regression | texts: for a custom scikit-learn classifier
@@ -199,6 +201,8 @@ study:                        # make study, make noise: is the gain real?
     rates: [0, 0.1, 0.2]
     kinds: [uniform, class_dependent]
     seeds: [1, 2, 3]
+
+tracking: none                # none | mlflow | tensorboard: log the results under results/tracking
 
 compute:
   workers: auto               # processes, one training thread each: auto, or a number
