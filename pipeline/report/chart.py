@@ -92,6 +92,8 @@ def spanning(values: Iterable[float], *, room: float = 0.06, zero: bool = False)
     known = [*values, *([0.0] if zero else [])]
     low, high = min(known), max(known)
     margin = (high - low) * room or abs(high) * room or 1.0
+    if low == high:  # also where all of it is zero
+        return Scale(low - margin, high + margin)
     return Scale(
         low if zero and low == 0 else low - margin, high if zero and high == 0 else high + margin
     )
