@@ -10,7 +10,7 @@ from pipeline.artifacts import Run
 from pipeline.report.words import explain, fits, linear_weights, split_pieces
 from pipeline.review.queue import Item
 
-STRENGTHS = (0.9, 0.5, 0.2)  # of the strongest word: levels 3, 2 and 1
+STRENGTHS = (0.8, 0.5, 0.3)  # of the strongest word: levels 3, 2 and 1
 
 
 @dataclass(frozen=True)
