@@ -30,9 +30,9 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
     low, high = accuracy["ci95"]
     gain = accuracy["difference"]
     verdict = "includes zero" if low <= 0 <= high else "leaves zero out"
-    chart = Chart(
-        spanning([low, high], room=0.15, zero=True), Scale(0, 1), height=104, left=14, bottom=40
-    )
+    # Where both models agree on every example, the interval is a point and the axis has no length.
+    ends = [low, high] if low or high else [-0.001, 0.001]
+    chart = Chart(spanning(ends, room=0.15, zero=True), Scale(0, 1), height=104, left=14, bottom=40)
     chart.x_axis("test accuracy, CleanLearning − baseline", chart.x.ticks(4), signed)
     chart.line([0, 0], [0, 1], "zero")
     chart.line([low, high], [0.4, 0.4], "s2 thick")

@@ -1,7 +1,5 @@
 """The words of a text that drove the model, as pieces with a side and a strength."""
 
-import importlib
-import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +7,10 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
+from pipeline.report.words import explain, fits, linear_weights, split_pieces
 from pipeline.review.queue import Item
 
-STRENGTHS = (0.9, 0.5, 0.2)  # of the strongest word: levels 3, 2 and 1
+STRENGTHS = (0.8, 0.5, 0.3)  # of the strongest word: levels 3, 2 and 1
 
 
 @dataclass(frozen=True)
@@ -28,31 +27,30 @@ class Highlighter:
 
     def __init__(self, run: Run, class_names: list[str]) -> None:
         self.class_names = class_names
-        self._words = _words_module()
         self._weights: dict[int, Any] = {}
         self._fold_of: dict[int, int] = {}
-        if self._words is None or not run.tokens("all").is_file():
+        if not run.tokens("all").is_file():
             return
         vocabulary = artifacts.load_json(run.vocabulary("all"))
         self._token_of = {word: token for token, word in enumerate(vocabulary) if token > 1}
         self._tokens = artifacts.load_array(run.tokens("all"), mapped=True)
         for fold, path in enumerate(sorted(run.fold("all", 0).parent.glob("fold_*.npz"))):
             arrays = artifacts.load_arrays(path)
-            self._weights[fold] = self._words.linear_weights(arrays)
+            self._weights[fold] = linear_weights(arrays)
             self._fold_of |= dict.fromkeys(arrays["held_out"].tolist(), fold)
 
     def pieces(self, item: Item) -> list[Piece]:
         """Return the text of `item` in pieces that join to it again."""
-        weights = (
-            self._weights.get(self._fold_of.get(item.row, -1)) if item.row is not None else None
-        )
-        if self._words is None or weights is None or item.suggested in (None, item.given):
+        if item.row is None or item.suggested in (None, item.given):
+            return [Piece(item.text)]
+        weights = self._weights.get(self._fold_of.get(item.row, -1))
+        if weights is None:
             return [Piece(item.text)]
         tokens = np.asarray(self._tokens[item.row])
-        found = self._words.split_pieces(item.text)
-        if not self._words.fits(found, tokens, self._token_of):
+        found = split_pieces(item.text)
+        if not fits(found, tokens, self._token_of):
             return [Piece(item.text)]
-        explanation = self._words.explain(
+        explanation = explain(
             tokens,
             weights,
             towards=self.class_names.index(item.suggested or ""),
@@ -80,9 +78,3 @@ def weigh(found: list[Any], parts: np.ndarray) -> list[Piece]:
         else:
             joined.append(Piece(piece.text, side, level))
     return joined
-
-
-def _words_module() -> Any:
-    if importlib.util.find_spec("pipeline.report.words") is None:
-        return None
-    return importlib.import_module("pipeline.report.words")
