@@ -202,7 +202,6 @@ study:                        # make study, make noise: is the gain real?
     kinds: [uniform, class_dependent]
     seeds: [1, 2, 3]
 
-tracking: none                # none | mlflow | tensorboard: log the results under results/tracking
 
 compute:
   workers: auto               # processes, one training thread each: auto, or a number
