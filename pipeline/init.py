@@ -202,7 +202,6 @@ study:                        # make study, make noise: is the gain real?
     kinds: [uniform, class_dependent]
     seeds: [1, 2, 3]
 
-
 compute:
   workers: auto               # processes, one training thread each: auto, or a number
   device: auto                # auto | cpu | gpu
