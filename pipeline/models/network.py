@@ -75,7 +75,8 @@ class FastText(keras.Model):
         ordinary = asked <= fast | {"shuffle"} and kwargs.get("shuffle", True)
         if not (arrays and ordinary and isinstance(self.optimizer, FusedAdam)):
             return super().fit(x, y, **kwargs)
-        return self._fit_fast(x, y.ravel(), **{key: kwargs[key] for key in asked & fast})
+        given = {key: kwargs[key] for key in kwargs.keys() & fast if kwargs[key] is not None}
+        return self._fit_fast(x, y.ravel(), **given)
 
     def _fit_fast(
         self,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from pipeline.artifacts import sync_folder
 from pipeline.errors import DataError, ResourceError
 from pipeline.review.decision import Decision, Source, Standing, validated
 
@@ -129,7 +130,7 @@ class Journal:
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if is_new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
             yield file
 
     def _read_new(self, file: IO[bytes]) -> bytes:
@@ -171,11 +172,3 @@ class Journal:
         line = f"{self.path}: {text}"
         if line not in self.notes:
             self.notes.append(line)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

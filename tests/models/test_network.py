@@ -204,3 +204,10 @@ def test_the_initial_weights_are_those_of_the_published_network() -> None:
         "InputLayer", "Embedding", "Dropout", "GlobalAveragePooling1D", "Dropout", "Dense",
         "Softmax",
     ]  # fmt: skip
+
+
+def test_no_epochs_train_nothing() -> None:
+    network, before = make_network(FusedAdam()), make_network(FusedAdam()).get_weights()
+    network.fit(*make_data(), epochs=0, verbose=0)
+    for weight, expected in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, expected)

@@ -1,0 +1,46 @@
+"""What the documents tell a user to type and to open is there."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.schema import Config
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        ROOT / "results" / "README.md",
+    ]
+)
+TARGETS = set(re.findall(r"^([a-z_ -]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TARGETS = {name for names in TARGETS for name in names.split()} | {
+    "prepare", "vectorize", "crossval", "find_issues", "cleanlearn", "evaluate",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_and_links_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"`([^`\n]+)`", text) + re.findall(r"```.*?\n(.*?)```", text, re.S))
+    for target in re.findall(r"\bmake ([a-z][a-z_]*)", code):
+        assert target in TARGETS, f"make {target}"
+    for module in re.findall(r"python -m ([a-z_.]+[a-z_])", code):
+        assert importlib.util.find_spec(module), f"python -m {module}"
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (path.parent / link).exists(), link
+
+
+def test_overrides_in_the_readme_name_keys() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for key in re.findall(r"(?:SET=\"?|--set )([a-z_.]+)=", text):
+        section, *rest = key.split(".")
+        assert section in Config.model_fields, key
+        assert rest or section == "corrections", key
+
+
+def test_the_readme_is_finished() -> None:
+    assert "@@" not in (ROOT / "README.md").read_text(encoding="utf-8")
