@@ -14,9 +14,8 @@ from pipeline.evaluate import (
     compare_accuracy,
     compare_published,
     score_against_truth,
-    sentence,
-    shown,
 )
+from pipeline.report.summary import sentence, shown
 from pipeline.schema import PublishedFigure
 from pipeline.stage import STAGES
 from tests.tiny import SETTINGS, TINY, command, load_tiny, run_stage, sets

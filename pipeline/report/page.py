@@ -20,6 +20,7 @@ from pipeline.report import tables
 from pipeline.report.cards import make_card
 from pipeline.report.chart import Figure
 from pipeline.report.study_figures import study_figures
+from pipeline.report.summary import sentence, shown
 from pipeline.report.suspects import Suspect, load_suspects
 from pipeline.stage import STAGES
 from pipeline.study.words import conclusions
@@ -121,8 +122,6 @@ def render(
     drawn: Sequence[Figure],
 ) -> str:
     """Return the page. Texts and names are data: everything that is not ours is escaped."""
-    from pipeline.evaluate import sentence, shown
-
     style, script = _source("figure.css") + _source("page.css"), _source("page.js")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.trim_blocks = True

@@ -1,0 +1,97 @@
+"""What `evaluate` found, in a sentence and in the tables of the terminal."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Metrics = dict[str, Any]
+
+
+def sentence(metrics: Metrics) -> str:
+    """Return the answer in one sentence, with its interval."""
+    accuracy, count = metrics["test_accuracy"], metrics["issues"]["all"]["count"]
+    low, high = accuracy["ci95"]
+    if low > 0:
+        verdict = "better"
+    elif high < 0:
+        verdict = "worse"
+    else:
+        verdict = "neither better nor worse, as far as this test set can tell"
+    return (
+        f"{count:,} of {metrics['dataset']['num_examples']:,} labels look wrong "
+        f"({metrics['issues']['all']['fraction']:.1%}); training without them is {verdict}: "
+        f"{accuracy['difference']:+.4f} in test accuracy "
+        f"(95 % interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+    )
+
+
+def corrections_sentence(corrections: dict[str, Any]) -> str:
+    """Return what the corrections did, in one sentence."""
+    accuracy = {
+        which: corrections[f"test_accuracy_{which}_labels"]["baseline"]
+        for which in ("given", "corrected")
+    }
+    before = corrections["before"]
+    was = (
+        f" (before: {before['test_accuracy']['baseline']:.4f} with "
+        f"{before['issues']['all']['count']:,} issues)"
+        if before
+        else ""
+    )
+    return (
+        f"Corrections: {corrections['relabelled']:,} labels changed, {corrections['dropped']:,} "
+        f"examples left out, {corrections['issues_left']:,} issues left; baseline accuracy "
+        f"{accuracy['corrected']:.4f} on the corrected test labels, {accuracy['given']:.4f} on the "
+        f"given ones{was}."
+    )
+
+
+def print_summary(metrics: Metrics) -> None:
+    """Print the comparison a reader wants."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console.print()
+    accuracy = metrics["test_accuracy"]
+    table = Table("test set", "baseline", "CleanLearning", "difference", "95 % interval")
+    table.add_row(
+        "accuracy",
+        f"{accuracy['baseline']:.4f}",
+        f"{accuracy['cleanlearning']:.4f}",
+        f"{accuracy['difference']:+.4f}",
+        "{:+.4f} to {:+.4f}".format(*accuracy["ci95"]),
+    )
+    losses = metrics["test_log_loss"]
+    change = losses["cleanlearning"] - losses["baseline"]
+    values = (f"{losses['baseline']:.4f}", f"{losses['cleanlearning']:.4f}", f"{change:+.4f}")
+    table.add_row("log loss", *values, "")
+    console.print(table)
+    if metrics["published"]:
+        console.print(published_table(metrics["published"]))
+        outside = [row["figure"] for row in metrics["published"] if not row["within"]]
+        if outside:
+            console.print(f"Outside the tolerance: {'; '.join(outside)}.", markup=False)
+        else:
+            console.print("Every published figure is reproduced within its tolerance.")
+    if planted := metrics.get("planted"):
+        console.print(
+            f"Planted errors: {planted['recall']:.1%} found, precision {planted['precision']:.1%}, "
+            f"average precision {planted['average_precision']:.3f}."
+        )
+    if corrections := metrics.get("corrections"):
+        console.print(corrections_sentence(corrections), markup=False)
+    console.print(sentence(metrics), markup=False)
+    console.print()
+
+
+def published_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table("figure", "published", "obtained", "tolerance", "within")
+    for row in rows:
+        numbers = [shown(row[key]) for key in ("published", "obtained", "tolerance")]
+        table.add_row(row["figure"], *numbers, "yes" if row["within"] else "NO")
+    return table
+
+
+def shown(value: float) -> str:
+    """Return a count as "2,588" and any other figure with four decimals."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
