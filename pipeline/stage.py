@@ -66,6 +66,7 @@ FRAME = {
     "sections",
     "stage",
 }
+PAGE_FILES = {".html", ".css", ".js"}  # read by the modules beside them
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
 
 
@@ -237,6 +238,9 @@ def code_version(name: str) -> str:
             continue
         source = path.read_bytes()
         found[str(path.relative_to(root))] = source
+        for asset in path.parent.iterdir():
+            if asset.suffix in PAGE_FILES:
+                found[str(asset.relative_to(root))] = asset.read_bytes()
         waiting += _imports(source)
     digest = hashlib.sha256()
     for relative in sorted(found):

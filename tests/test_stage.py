@@ -385,3 +385,16 @@ def test_the_lock_is_given_back(tmp_path: Path) -> None:
         raise RuntimeError
     with (run.folder / ".lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_the_page_files_are_part_of_the_code_of_evaluate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = tmp_path / "pipeline"
+    shutil.copytree(Path(stage.__file__).parent, copied)
+    monkeypatch.setattr(stage, "__file__", str(copied / "stage.py"))
+    before, others = code_version("evaluate"), code_version("crossval")
+    page = copied / "report" / "page.html"
+    page.write_text(page.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    assert code_version("evaluate") != before
+    assert code_version("crossval") == others

@@ -152,6 +152,7 @@ def render(
         overlap_table=tables.overlap_table(found.health["all"]),
         data_table=tables.data_table(found.dataset, found.health),
         checked_table=tables.checked_table(metrics),
+        corrections_table=tables.corrections_table(metrics),
         stability_table=tables.stability_table(found.study),
         stage_table=tables.stage_table(found.records),
         made_table=tables.made_table(found.records, found.dataset, metrics),

@@ -156,6 +156,30 @@ def checked_table(metrics: dict[str, Any]) -> Rows:
     return rows + _leaves(metrics.get("verified") or {})
 
 
+def corrections_table(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (measure, before, now) for a run with people's corrections, [] without them."""
+    found = metrics.get("corrections")
+    if not found:
+        return []
+    before = found["before"]
+    rows = [
+        ("labels changed by people", "", f"{found['relabelled']:,}"),
+        ("examples left out by people", "", f"{found['dropped']:,}"),
+        (
+            "label issues",
+            f"{before['issues']['all']['count']:,}" if before else "",
+            f"{found['issues_left']:,}",
+        ),
+    ]
+    for model in ("baseline", "cleanlearning"):
+        was = f"{before['test_accuracy'][model]:.4f}" if before else ""
+        for labels in ("given", "corrected"):
+            now = found[f"test_accuracy_{labels}_labels"][model]
+            shown_before = was if labels == "given" else ""
+            rows.append((f"test accuracy, {model}, {labels} labels", shown_before, f"{now:.4f}"))
+    return rows
+
+
 def stability_table(study: dict[str, Any] | None) -> Rows:
     """Return the numbers under study.json's `stability`, [] when there are none."""
     return _leaves((study or {}).get("stability") or {})
