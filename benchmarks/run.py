@@ -3,6 +3,7 @@
 Writes results/bench/bench.json, docs/benchmarks.md and docs/benchmarks.svg.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,24 +31,24 @@ def bench(
     page: Annotated[bool, typer.Option(help="Only make the page again from bench.json.")] = False,
 ) -> None:
     """Measure wall and CPU seconds and peak memory, ours and the peers' alternating."""
+    results: Runs = []
     if not page:
-        results = compare(runs) + scale(runs)
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-        OUTPUT.write_text(json.dumps(summarize(results, runs), indent=1) + "\n", encoding="utf-8")
+        for record in itertools.chain(compare(runs), scale(runs)):
+            results.append(record)  # written each time: a bench that is stopped keeps its runs
+            OUTPUT.write_text(json.dumps(summarize(results), indent=1) + "\n", encoding="utf-8")
     write_page(json.loads(OUTPUT.read_text(encoding="utf-8")))
 
 
-def compare(runs: int) -> Runs:
-    """Return one record per run of each program on all 50,000 reviews: A B C D E, A B C D E, …"""
-    results: Runs = []
+def compare(runs: int) -> Iterator[dict[str, Any]]:
+    """Yield a record per run of each program on all 50,000 reviews: A B C D E, A B C D E, …"""
     for number in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            results.append(_plain(number))
-            results.append(_ours(number, folder))
+            yield _plain(number)
+            yield _ours(number, folder)
             for name in ("fasttext_peer", "engine", "tfidf_peer"):
                 script = [python(), f"-m{'benchmarks.' + name}", f"{folder}/imdb"]
-                results.append(_record(name, number, script))
-    return results
+                yield _record(name, number, script)
 
 
 def _plain(number: int) -> dict[str, Any]:
@@ -66,9 +68,8 @@ def _ours(number: int, folder: str) -> dict[str, Any]:
     return record | {"figures": figures, "seconds": metrics["seconds"]}
 
 
-def scale(runs: int) -> Runs:
-    """Return the cost of the crossval stage at three sizes with two workers, and with one."""
-    results: Runs = []
+def scale(runs: int) -> Iterator[dict[str, Any]]:
+    """Yield the cost of the crossval stage at three sizes with two workers, and with one."""
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             part = size // 2
@@ -86,8 +87,7 @@ def scale(runs: int) -> Runs:
                     command = [python(), "-m", "pipeline.crossval", *common]
                     command.append(f"--set=compute.workers={workers}")
                     record = _record("crossval", number, command, reads_json=False)
-                    results.append(record | {"examples": size, "workers": workers})
-    return results
+                    yield record | {"examples": size, "workers": workers}
 
 
 def _record(
@@ -102,18 +102,26 @@ def _record(
     return record
 
 
-def summarize(results: Runs, runs: int) -> dict[str, Any]:
+def summarize(results: Runs) -> dict[str, Any]:
     """Return bench.json: ratios pair by pair (their median, least and greatest) and all runs."""
+    runs = 1 + max(result["run"] for result in results)
     by = {(r["program"], r["run"], r.get("examples"), r.get("workers")): r for r in results}
 
-    def ratio(above: tuple[Any, ...], below: tuple[Any, ...], key: str) -> dict[str, float]:
+    def ratio(above: tuple[Any, ...], below: tuple[Any, ...], key: str) -> dict[str, float] | None:
         def value(program: tuple[Any, ...], number: int) -> float:
             record = by[(program[0], number, *program[1:])]
             return float(
                 record["figures"][key] if key in record.get("figures", {}) else record[key]
             )
 
-        pairs = [value(above, n) / value(below, n) for n in range(runs)]
+        both = [
+            number
+            for number in range(runs)
+            if all((program[0], number, *program[1:]) in by for program in (above, below))
+        ]
+        pairs = [value(above, number) / value(below, number) for number in both]
+        if not pairs:
+            return None
         return {"median": statistics.median(pairs), "min": min(pairs), "max": max(pairs)}
 
     plain, ours = ("plain_script", None, None), ("ours", None, None)
@@ -130,9 +138,10 @@ def summarize(results: Runs, runs: int) -> dict[str, Any]:
         "crossval_50000_over_12500": ratio(full, ("crossval", SIZES[0], 2), "wall_seconds"),
         "crossval_50000_over_12500_cpu": ratio(full, ("crossval", SIZES[0], 2), "cpu_seconds"),
     }
+    found = {name: values for name, values in spread.items() if values}
     return {
-        "ratios": {name: round(values["median"], 3) for name, values in spread.items()},
-        "spread": spread,
+        "ratios": {name: round(values["median"], 3) for name, values in found.items()},
+        "spread": found,
         "machine": {"cores": os.cpu_count(), "platform": platform.platform()},
         "runs": results,
     }
