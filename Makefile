@@ -17,8 +17,8 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) study noise report review export test check bench clean gpu \
-	FORCE
+.PHONY: help all demo $(STAGES) study noise report review export test test-faults check bench clean \
+	gpu FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -34,6 +34,7 @@ help: ## print this list
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
+	@echo "make test-faults              kills, a full disk and damage at every step (half an hour)"
 	@echo "make check                    style and types"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
 	@echo "make clean                    delete $(R) (CONFIG says which)"
@@ -131,6 +132,9 @@ gpu: $(VENV)/ready requirements-gpu.txt
 
 test: $(VENV)/ready-dev
 	$(PY) -m pytest --cov --cov-report=term --cov-fail-under=90
+
+test-faults: $(VENV)/ready-dev
+	FAULTS=all $(PY) -m pytest tests/faults -rA
 
 check: $(VENV)/ready-dev
 	$(PY) -m ruff check .

@@ -1,0 +1,80 @@
+"""A process that dies, or whose disk is full, at its N-th step on disk. Nothing of this is in the
+product: the functions it calls are replaced from outside.
+
+A step is a write to a temporary file (half of it arrives), or a call of one of OPERATIONS.
+"""
+
+import errno
+import functools
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+Fault = Literal["none", "kill", "full"]
+OPERATIONS = ("fsync", "replace", "chmod", "unlink", "rmdir", "mkdir")
+NEED_NO_SPACE = {"unlink", "rmdir", "chmod"}
+
+
+class Steps:
+    """Counts the steps of this process; the fault comes before step `at`, counted from 1."""
+
+    def __init__(self, fault: Fault, at: int) -> None:
+        self.fault = fault
+        self.at = at
+        self.names: list[str] = []
+
+    def install(self) -> None:
+        for name in OPERATIONS:
+            setattr(os, name, self._counted(getattr(os, name), name))
+        tempfile.NamedTemporaryFile = self._file_maker(tempfile.NamedTemporaryFile)  # type: ignore[misc, assignment]
+
+    def _reached(self, name: str) -> bool:
+        if self.fault == "full" and name in NEED_NO_SPACE:
+            return False
+        self.names.append(name)
+        return self.fault != "none" and len(self.names) == self.at
+
+    def _strike(self) -> None:
+        if self.fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _counted(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            if self._reached(name):
+                self._strike()
+            return function(*args, **kwargs)
+
+        return counted
+
+    def _file_maker(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def make(*args: Any, **kwargs: Any) -> Any:
+            if self._reached("open"):
+                self._strike()
+            file = function(*args, **kwargs)
+            write = file.file.write
+
+            def counted(data: Any) -> Any:
+                if self._reached("write"):
+                    view = memoryview(data).cast("B")
+                    write(view[: len(view) // 2])
+                    file.file.flush()
+                    self._strike()
+                return write(data)
+
+            file.write = counted
+            return file
+
+        return make
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return the temporary files under `folder`, by the mark their names have."""
+    from pipeline.artifacts import TEMPORARY
+
+    return [str(path) for path in folder.rglob("*") if TEMPORARY in path.name]
