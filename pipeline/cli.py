@@ -1,6 +1,7 @@
 """How every command ends: one line for a user's mistake, a log file for ours, an exit code."""
 
 import contextlib
+import errno
 import functools
 import os
 import signal
@@ -16,6 +17,7 @@ from typer.exceptions import TyperException
 from pipeline.errors import ConfigError, PipelineError, ResourceError
 
 ERROR_LOG = Path("pipeline-error.log")
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="YAML file of the experiment.")]
 SetOption = Annotated[
@@ -74,11 +76,24 @@ def _ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
             return _say("interrupted; what is finished is kept, the same command goes on", 130)
         except Terminated:
             return _say("terminated; what is finished is kept, the same command goes on", 143)
+        except OSError as error:
+            if error.errno not in CANNOT_WRITE:
+                return _say_bug(error)
+            name = f"{error.filename}: " if error.filename else ""
+            return _say(f"{name}cannot be written: {error.strerror}", ResourceError.exit_code)
         except Exception as error:  # the one place where a bug becomes a line and a log
-            ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
-            return _say(f"bug: {type(error).__name__}: {error} (traceback in {ERROR_LOG})", 1)
+            return _say_bug(error)
 
     return wrapped
+
+
+def _say_bug(error: Exception) -> int:
+    log = str(ERROR_LOG)
+    try:
+        ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as unwritten:
+        log = f"no file: {unwritten.strerror}"
+    return _say(f"bug: {type(error).__name__}: {error} (traceback in {log})", 1)
 
 
 def _raise_terminated(signum: int, frame: object) -> None:

@@ -50,6 +50,8 @@ ENDS = [
     (errors.LockedError("in use"), 5, "in use"),
     (errors.NetworkError("offline"), 6, "offline"),
     (errors.ResourceError("disk full"), 7, "disk full"),
+    (OSError(28, "No space left on device", "results/x"), 7, "results/x: cannot be written: No sp"),
+    (OSError(5, "Input/output error"), 1, "bug: OSError: [Errno 5] Input/output error (traceback"),
     (MemoryError(), 7, "out of memory; lower vectorize.sequence_length"),
     (KeyboardInterrupt(), 130, "interrupted; what is finished is kept"),
     (cli.Terminated(), 143, "terminated; what is finished is kept"),
@@ -78,6 +80,18 @@ def test_every_end_has_its_code_and_one_line(
     assert log.exists() == (code == 1)
     if code == 1:
         assert "Traceback" in log.read_text(encoding="utf-8")
+
+
+def test_a_bug_is_one_line_even_where_its_log_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr(cli, "ERROR_LOG", tmp_path)
+    assert code_of(work, monkeypatch) == 1
+    line = "error: bug: ValueError: odd (traceback in no file: Is a directory)\n"
+    assert capsys.readouterr().err == line
 
 
 def test_each_problem_has_its_line(

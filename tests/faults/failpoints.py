@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-Fault = Literal["none", "kill", "full"]
+Fault = Literal["kill", "full"]
 OPERATIONS = ("fsync", "replace", "chmod", "unlink", "rmdir", "mkdir")
 NEED_NO_SPACE = {"unlink", "rmdir", "chmod"}
 
 
 class Steps:
-    """Counts the steps of this process; the fault comes before step `at`, counted from 1."""
+    """Counts the steps of this process; the fault comes before step `at`, from 1; 0: never."""
 
     def __init__(self, fault: Fault, at: int) -> None:
         self.fault = fault
@@ -31,11 +31,11 @@ class Steps:
             setattr(os, name, self._counted(getattr(os, name), name))
         tempfile.NamedTemporaryFile = self._file_maker(tempfile.NamedTemporaryFile)  # type: ignore[misc, assignment]
 
-    def _reached(self, name: str) -> bool:
-        if self.fault == "full" and name in NEED_NO_SPACE:
+    def _reached(self, name: str, *args: Any) -> bool:
+        if self.fault == "full" and (name in NEED_NO_SPACE or _exists(name, *args)):
             return False
         self.names.append(name)
-        return self.fault != "none" and len(self.names) == self.at
+        return len(self.names) == self.at
 
     def _strike(self) -> None:
         if self.fault == "kill":
@@ -45,7 +45,7 @@ class Steps:
     def _counted(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
         @functools.wraps(function)
         def counted(*args: Any, **kwargs: Any) -> Any:
-            if self._reached(name):
+            if self._reached(name, *args):
                 self._strike()
             return function(*args, **kwargs)
 
@@ -71,6 +71,11 @@ class Steps:
             return file
 
         return make
+
+
+def _exists(name: str, *args: Any) -> bool:
+    """Return whether this makes a folder that is there; the kernel says so before all else."""
+    return name == "mkdir" and Path(args[0]).exists()
 
 
 def leftovers(folder: Path) -> list[str]:

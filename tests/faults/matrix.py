@@ -50,7 +50,7 @@ MODULES = (
 
 
 def run_in_fork(
-    name: str, results: Path, overrides: tuple[str, ...] = (), *, fault: Fault = "none", at: int = 0
+    name: str, results: Path, overrides: tuple[str, ...] = (), *, fault: Fault = "kill", at: int = 0
 ) -> tuple[int, str, list[str]]:
     """Return how the stage ended (the signal's number negative), its stderr, and its steps."""
     steps_file, stderr = results.parent / "steps.json", results.parent / "stderr.txt"
@@ -150,7 +150,7 @@ def points(scratch: Path, fault: Fault, every: int, *, over: bool) -> Iterator[d
     old.mkdir(parents=True)
     counted = 0
     for name in STAGES:
-        code, stderr, names = run_in_fork(name, good)
+        code, stderr, names = run_in_fork(name, good, fault=fault)
         assert code == 0, stderr
         if over:
             code, stderr, _ = run_in_fork(name, old, OTHER)
@@ -160,10 +160,8 @@ def points(scratch: Path, fault: Fault, every: int, *, over: bool) -> Iterator[d
             shutil.copytree(good / TINY.stem, again / TINY.stem, dirs_exist_ok=True)
             shutil.rmtree(again / TINY.stem / name)
             shutil.copytree(old / TINY.stem / name, again / TINY.stem / name)
-            code, stderr, names = run_in_fork(name, again)
+            code, stderr, names = run_in_fork(name, again, fault=fault)
             assert code == 0, stderr
-        if fault == "full":
-            names = [step for step in names if step not in ("unlink", "rmdir", "chmod")]
         for at, step in enumerate(names, start=1):
             counted += 1
             if counted % every == 0 or every == 1:
