@@ -10,7 +10,9 @@ import io
 import json
 import os
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,8 +201,10 @@ def sha256_file(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+# Found by flipping bytes: NumPy parses a header as Python, zipfile knows encryption.
 UNREADABLE = (
-    OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, pa.ArrowException, csv.Error
+    OSError, ValueError, TypeError, EOFError, KeyError, SyntaxError, RuntimeError,
+    tokenize.TokenError, zlib.error, zipfile.BadZipFile, pa.ArrowException, csv.Error,
 )  # fmt: skip
 
 
@@ -216,10 +220,15 @@ def _reading(path: Path) -> Iterator[None]:
         ) from None
 
 
-def save_json(path: Path, value: Any) -> None:
+def json_bytes(value: Any) -> bytes:
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode()
+
+
+def save_json(path: Path, value: Any) -> None:
+    data = json_bytes(value)
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(data)
 
 
 def load_json(path: Path) -> Any:
@@ -249,9 +258,14 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
 
 
 def load_arrays(path: Path) -> Arrays:
-    # Opened here: NumPy leaves a damaged file open.
-    with _reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    # Opened here: NumPy leaves a damaged file open. Checksums come before headers are believed.
+    with _reading(path), path.open("rb") as file:
+        with zipfile.ZipFile(file) as archive:
+            if broken := archive.testzip():
+                raise zipfile.BadZipFile(broken)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
 
 def save_table(path: Path, table: pa.Table) -> None:

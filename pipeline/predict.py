@@ -13,6 +13,7 @@ from pipeline.artifacts import Run
 from pipeline.cli import run_command
 from pipeline.compute.device import load_tensorflow
 from pipeline.errors import ArtifactError
+from pipeline.stage import check_output
 
 BATCH = 1024
 LabelTexts = Callable[[list[str]], np.ndarray]
@@ -29,7 +30,10 @@ def predict(
     """Print label, probability and text, separated by tabs, for each text."""
     if not model.is_file():
         raise ArtifactError(f"{model}: is missing; run `make all`, or name another with --model")
-    class_names = artifacts.load_class_names(Run(model.parent.parent))
+    run = Run(model.parent.parent)
+    check_output(run.dataset)
+    check_output(model)
+    class_names = artifacts.load_class_names(run)
     label_texts = load_linear(model) if model.suffix == ".npz" else load_network(model)
     lines = [line.rstrip("\r\n") for line in sys.stdin] if texts is None else texts
     for first in range(0, len(lines), BATCH):

@@ -131,7 +131,7 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
             "peak_memory_bytes": peak_memory_bytes(),
             **context.notes,
         }
-        artifacts.save_json(folder / RECORD, record)
+        artifacts.save_json(folder / RECORD, record | {"sha256": _seal(record)})
         progress.say(f"done in {seconds:.1f} s")
 
 
@@ -166,21 +166,17 @@ class Checked:
         if not (folder / RECORD).exists():
             return "has not been run"
         try:
-            record = artifacts.load_json(folder / RECORD)
-            old, outputs = record["config"], record["outputs"]
-            parts = {part: record[part] for part in ("code", "inputs")}
-        except (ArtifactError, KeyError, TypeError):
-            old = outputs = None
-        if not (isinstance(old, dict) and isinstance(outputs, dict) and outputs):
+            record = load_record(folder)
+        except ArtifactError:
             return f"{folder / RECORD} is damaged"
         new = self.made_from(name)
-        if changes := changed_keys(old, new["config"]):
+        if changes := changed_keys(record["config"], new["config"]):
             return ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
-        if parts["code"] != new["code"]:
+        if record["code"] != new["code"]:
             return "its code changed"
-        if parts["inputs"] != new["inputs"]:
+        if record["inputs"] != new["inputs"]:
             return "its inputs changed"
-        return damage(folder, outputs)
+        return damage(folder, record["outputs"])
 
     def made_from(self, name: str) -> Record:
         """Return what the outputs of stage `name` are a function of."""
@@ -208,6 +204,37 @@ def external_inputs(config: Config, name: str) -> dict[str, str]:
     if (path := named.get(name)) is not None:
         hashed[path] = sha256_file(Path(path)) if Path(path).is_file() else "missing"
     return hashed
+
+
+def load_record(folder: Path) -> Record:
+    """Return a stage's record, which is byte for byte as it was written.
+
+    Raises:
+        ArtifactError: it is missing or damaged.
+    """
+    path = folder / RECORD
+    record: Record = artifacts.load_json(path)
+    as_written = isinstance(record, dict) and path.read_bytes() == artifacts.json_bytes(record)
+    sealed = as_written and record.pop("sha256", None) == _seal(record)
+    if not sealed or record["stage"] != folder.name:
+        raise ArtifactError(f"{path}: is damaged; run `make {folder.name}`")
+    return record
+
+
+def _seal(record: Record) -> str:
+    return hashlib.sha256(artifacts.json_bytes(record)).hexdigest()
+
+
+def check_output(path: Path) -> None:
+    """Stop unless `path` is as the stage in whose folder it lies wrote it.
+
+    Raises:
+        ArtifactError: naming the file and the stage to run again.
+    """
+    outputs = load_record(path.parent)["outputs"]
+    reason = damage(path.parent, {path.name: outputs.get(path.name, "")})
+    if reason:
+        raise ArtifactError(f"{reason}; run `make {path.parent.name}`")
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -49,17 +49,28 @@ def test_a_missing_model_exits_4(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 nor this"])
-def test_what_is_no_model_is_one_line(run_copy: Run, content: bytes) -> None:
+def test_a_damaged_model_is_one_line(run_copy: Run, content: bytes) -> None:
     path = run_copy.keras_model("cleaned")
     path.write_bytes(content)
-    with pytest.raises(ArtifactError, match="is no model of this pipeline") as caught:
+    with pytest.raises(ArtifactError, match=r"is damaged .*; run `make cleanlearn`") as caught:
         predict(["a"], path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_model_is_one_line(run_copy: Run) -> None:
+    with pytest.raises(ArtifactError, match=r"test_pred_probs.npz: is no model of this pipeline"):
+        predict(["a"], run_copy.test_pred_probs)
+
+
+def test_damaged_class_names_are_not_used(run_copy: Run) -> None:
+    run_copy.dataset.write_text(run_copy.dataset.read_text().replace('"pos"', '"bos"'))
+    with pytest.raises(ArtifactError, match=r"dataset.json is damaged .*; run `make prepare`"):
+        predict(["a"], run_copy.keras_model("cleaned"))
 
 
 def test_a_model_away_from_its_run_says_what_is_missing(run_copy: Run, tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "cleaned.keras"
     path.parent.mkdir(parents=True)
     path.write_bytes(run_copy.keras_model("cleaned").read_bytes())
-    with pytest.raises(ArtifactError, match=r"dataset\.json: is missing"):
+    with pytest.raises(ArtifactError, match=r"stage.json: is missing; run `make prepare`"):
         predict(["a"], path)

@@ -4,9 +4,26 @@ import os
 
 import pytest
 
-LONG = os.environ.get("FAULTS") == "all"
+from pipeline.artifacts import Run
+from pipeline.config import Loaded, load_config
+from tests.faults.matrix import SETTINGS
+from tests.tiny import ROOT, TINY, run_stages
 
 
 @pytest.fixture(scope="session")
 def long() -> bool:
-    return LONG
+    return os.environ.get("FAULTS") == "all"
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    os.chdir(ROOT)
+    return load_config(TINY, SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def counts_run(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of a model of word counts; what a test changes in it, it puts back."""
+    results = tmp_path_factory.mktemp("counts")
+    run_stages(loaded, results)
+    return Run(results / loaded.run)
