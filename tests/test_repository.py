@@ -73,7 +73,14 @@ def test_no_data_model_or_large_file_is_tracked() -> None:
 SOURCES = sorted((ROOT / "pipeline").rglob("*.py"))
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
 UNSAFE_CALLS = {"eval", "exec", "__import__"}
-UNSAFE_METHODS = {"read_pickle", "to_pickle", "enable_unsafe_deserialization", "unsafe_load"}
+UNSAFE_METHODS = {
+    "read_pickle", "to_pickle", "enable_unsafe_deserialization", "unsafe_load", "full_load",
+    "system", "popen",
+}  # fmt: skip
+
+
+def constants(call: ast.Call) -> set[tuple[str | None, object]]:
+    return {(k.arg, k.value.value) for k in call.keywords if isinstance(k.value, ast.Constant)}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -89,6 +96,10 @@ def test_nothing_unsafe_is_used(path: Path) -> None:
                 assert node.func.id not in UNSAFE_CALLS, where
             if isinstance(node.func, ast.Attribute):
                 assert node.func.attr not in UNSAFE_METHODS, where
+                if ast.unparse(node.func) in {"np.load", "numpy.load"}:
+                    assert ("allow_pickle", False) in constants(node), where
+                if node.func.attr == "load_model":
+                    assert path.name == "predict.py", where
             for keyword in node.keywords:
                 value = getattr(keyword.value, "value", None)
                 assert (keyword.arg, value) != ("allow_pickle", True), where
