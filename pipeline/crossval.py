@@ -13,6 +13,7 @@ import numpy as np
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Arrays, Labels, Run
 from pipeline.compute.local import Workers
+from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.errors import ArtifactError, DataError
 from pipeline.models.registry import needs_tensorflow
@@ -173,6 +174,7 @@ def crossval(context: Context) -> None:
     groups = text_groups(run)
     check_folds(labels, groups, artifacts.load_class_names(run), config)
     check_custom(config)
+    check_resources(run, config)
     needed = needs_tensorflow(config.model)
     with Workers(config.compute, context.progress, needs_tensorflow=needed) as workers:
         context.notes |= {"device": workers.device, "workers": workers.count}
@@ -191,6 +193,23 @@ def crossval(context: Context) -> None:
     artifacts.save_json(run.crossval_metrics, metrics)
     pooled = metrics["all"]["pooled"]
     context.progress.say(f"log loss {pooled['log_loss']:.4f}, accuracy {pooled['accuracy']:.4f}")
+
+
+def check_resources(run: Run, config: Config) -> None:
+    """Stop before any training when disk or memory cannot be enough.
+
+    Raises:
+        ResourceError: see pipeline.compute.resources.
+    """
+    dataset = artifacts.load_json(run.dataset)
+    disk, memory = crossval_bytes(
+        dataset["num_examples"],
+        dataset["num_classes"],
+        inputs=run.inputs("all", config.vectorize.kind).stat().st_size,
+        tensorflow=needs_tensorflow(config.model),
+    )
+    check_disk(run.stage("crossval"), disk, "free some; finished folds are kept")
+    check_memory("crossval", memory, "end other programs, or prepare fewer or shorter texts")
 
 
 def remove_other_folds(run: Run, tasks: list[Task]) -> None:

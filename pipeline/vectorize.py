@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline import artifacts
 from pipeline.artifacts import Labels, Run
+from pipeline.compute.resources import check_disk, check_memory, token_bytes
 from pipeline.errors import DataError
 from pipeline.schema import Counts, Tokens
 from pipeline.stage import Context, stage_main, start_afresh
@@ -116,6 +117,14 @@ def vectorize(context: Context) -> None:
 def write_tokens(run: Run, texts: pa.Array, labels: Labels, options: Tokens) -> str:
     """Write token ids and vocabularies; return a sentence about them."""
     words = split_words(texts)
+    largest = min(options.max_tokens, len(words.distinct) + 2) - 1
+    disk, memory = token_bytes(
+        len(texts),
+        sequence_length=options.sequence_length,
+        itemsize=np.min_scalar_type(largest).itemsize,
+    )
+    check_disk(run.stage("vectorize"), disk, "lower vectorize.sequence_length, or free some")
+    check_memory("vectorize", memory, "lower vectorize.sequence_length")
     sizes = []
     for scope, encoded in ENCODED.items():
         vocabulary = build_vocabulary(words, labels.rows(scope), max_tokens=options.max_tokens)

@@ -1,0 +1,68 @@
+"""What a stage needs at least of disk and memory, checked before it starts to work.
+
+The estimates are lower bounds: what is refused could not have finished.
+"""
+
+import shutil
+from pathlib import Path
+
+import psutil
+
+from pipeline.errors import ResourceError
+
+TENSORFLOW_BYTES = 300_000_000  # resident after the import, before any training
+PROBABILITY_BYTES = 4
+
+
+def check_disk(folder: Path, needed: int, remedy: str) -> None:
+    """Stop unless `needed` bytes fit on the disk of `folder`.
+
+    Raises:
+        ResourceError: naming the folder, both sizes and the remedy.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ResourceError(
+            f"{folder}: needs at least {_shown(needed)} of disk space and {_shown(free)} are "
+            f"free; {remedy}"
+        )
+
+
+def check_memory(stage: str, needed: int, remedy: str) -> None:
+    """Stop unless `needed` bytes fit into the memory that is free.
+
+    Raises:
+        ResourceError: naming the stage, both sizes and the remedy.
+    """
+    free = int(psutil.virtual_memory().available)
+    if needed > free:
+        raise ResourceError(
+            f"{stage}: needs at least {_shown(needed)} of memory and {_shown(free)} are free; "
+            f"{remedy}"
+        )
+
+
+def token_bytes(examples: int, *, sequence_length: int, itemsize: int) -> tuple[int, int]:
+    """Return (disk, memory) that token ids take: every text is encoded by two vocabularies.
+
+    In memory is one matrix for all texts and the mask it is filled by.
+    """
+    cells = examples * sequence_length
+    return 2 * cells * itemsize, cells * (itemsize + 1)
+
+
+def crossval_bytes(
+    examples: int, classes: int, *, inputs: int, tensorflow: bool
+) -> tuple[int, int]:
+    """Return (disk, memory) of the cross-validation.
+
+    On disk every example has its probabilities twice, in folds and pooled, in two scopes, and
+    its position in the folds (8 bytes). In memory are the inputs of a fold, `inputs` bytes in
+    all, and their library.
+    """
+    disk = examples * 2 * (2 * classes * PROBABILITY_BYTES + 8)
+    return disk, inputs // 2 + TENSORFLOW_BYTES * tensorflow
+
+
+def _shown(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,55 @@
+"""What cannot fit is refused before the work, with what to lower; what can is not."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from pipeline.artifacts import RECORD, Run
+from pipeline.compute.resources import check_disk, check_memory, crossval_bytes, token_bytes
+from pipeline.errors import ResourceError
+from tests.tiny import load_tiny, run_stage
+
+
+def test_what_fits_passes_and_what_does_not_says_both_sizes(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    check_disk(tmp_path, free // 2, "-")
+    with pytest.raises(ResourceError, match=r"needs at least .* GB of disk space and .* free; x"):
+        check_disk(tmp_path, free * 2, "x")
+    check_memory("crossval", psutil.virtual_memory().available // 2, "-")
+    with pytest.raises(ResourceError, match=r"crossval: needs at least .* GB of memory"):
+        check_memory("crossval", psutil.virtual_memory().total * 2, "x")
+
+
+def test_the_estimates_are_below_what_a_run_takes(tiny_run: Run) -> None:
+    folder = tiny_run.stage("vectorize")
+    arrays = sum(path.stat().st_size for path in folder.glob("*.npy"))
+    disk, memory = token_bytes(280, sequence_length=60, itemsize=2)
+    assert disk <= arrays < disk + 1000
+    assert 0 < memory < 2 * disk
+    folder = tiny_run.stage("crossval")
+    taken = sum(path.stat().st_size for path in folder.rglob("*.np*") if path.name != RECORD)
+    disk, memory = crossval_bytes(280, 2, inputs=1000, tensorflow=True)
+    assert 280 * 2 * 8 < disk < taken
+    assert memory > 1e8
+
+
+@pytest.mark.parametrize(
+    ("stage", "lacking"), [("vectorize", "disk"), ("vectorize", "memory"), ("crossval", "disk"),
+                           ("crossval", "memory")]
+)  # fmt: skip
+def test_a_stage_that_cannot_fit_does_not_start(
+    run_copy: Run, monkeypatch: pytest.MonkeyPatch, stage: str, lacking: str
+) -> None:
+    (run_copy.stage(stage) / RECORD).unlink()
+    if lacking == "disk":
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    else:
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    words = {"disk": "of disk space and 0.0 MB are free", "memory": "of memory and 0.0 MB are free"}
+    with pytest.raises(ResourceError, match=words[lacking]) as caught:
+        run_stage(stage, load_tiny(), run_copy.folder.parent)
+    assert "\n" not in str(caught.value)
+    assert not (run_copy.stage(stage) / RECORD).exists()
