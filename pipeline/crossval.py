@@ -180,7 +180,7 @@ def crossval(context: Context) -> None:
         context.notes |= {"device": workers.device, "workers": workers.count}
         tasks = list(plan_tasks(config, run, labels, groups))
         remove_other_folds(run, tasks)
-        keys = {task: fold_key(context.key, task) for task in tasks}
+        keys = {task: fold_key(context.key, workers.device, task) for task in tasks}
         missing = [task for task in tasks if not is_finished(run, task, keys[task])]
         if len(missing) < len(tasks):
             context.progress.say(f"{len(tasks) - len(missing)} of {len(tasks)} folds kept")
@@ -266,8 +266,9 @@ def pool_vectors(run: Run, labels: Labels) -> None:
         artifacts.save_array(run.document_vectors, vectors)
 
 
-def fold_key(stage_key: str, task: Task) -> str:
-    return hashlib.sha256(f"{stage_key} {task.scope} {task.fold}".encode()).hexdigest()
+def fold_key(stage_key: str, device: str, task: Task) -> str:
+    """Return a hash of what a fold was made from; folds of a GPU and a CPU are never mixed."""
+    return hashlib.sha256(f"{stage_key} {device} {task.scope} {task.fold}".encode()).hexdigest()
 
 
 def is_finished(run: Run, task: Task, key: str) -> bool:

@@ -231,6 +231,12 @@ def test_folds_of_other_settings_or_places_are_not_kept(
     assert len(after) == 10
 
 
+def test_folds_of_another_device_are_not_kept(tiny_run: Run) -> None:
+    task = plan(tiny_run)[0]
+    keys = {crossval.fold_key("stage", device, task) for device in ("cpu", "gpu")}
+    assert len(keys) == 2
+
+
 def test_fewer_folds_leave_no_file_of_the_others(
     run_copy: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
