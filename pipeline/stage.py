@@ -131,7 +131,7 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
             "peak_memory_bytes": peak_memory_bytes(),
             **context.notes,
         }
-        artifacts.save_json(folder / RECORD, record | {"sha256": _seal(record)})
+        save_record(folder, record)
         progress.say(f"done in {seconds:.1f} s")
 
 
@@ -204,6 +204,11 @@ def external_inputs(config: Config, name: str) -> dict[str, str]:
     if (path := named.get(name)) is not None:
         hashed[path] = sha256_file(Path(path)) if Path(path).is_file() else "missing"
     return hashed
+
+
+def save_record(folder: Path, record: Record) -> None:
+    """Write a stage's record, sealed with its own hash."""
+    artifacts.save_json(folder / RECORD, record | {"sha256": _seal(record)})
 
 
 def load_record(folder: Path) -> Record:
