@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.artifacts import Run, load_array, load_labels
 
 EPOCHS, DIM = 10, 16
+LEARNING_RATE = 0.05  # half of its default, at which it now and then ends with NaN
 
 
 def lines(tokens: np.ndarray) -> list[str]:
@@ -32,7 +33,14 @@ def main() -> None:
         file.flush()
         cpu = time.process_time()
         model = fasttext.train_supervised(
-            file.name, dim=DIM, epoch=EPOCHS, thread=1, minCount=1, bucket=0, verbose=0
+            file.name,
+            dim=DIM,
+            epoch=EPOCHS,
+            lr=LEARNING_RATE,
+            thread=1,
+            minCount=1,
+            bucket=0,
+            verbose=0,
         )
         cpu = time.process_time() - cpu
     predicted = np.array(

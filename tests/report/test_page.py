@@ -17,6 +17,7 @@ from pipeline import artifacts
 from pipeline.report.__main__ import report
 from pipeline.report.page import draw_figures, find, write_report
 from pipeline.report.suspects import load_suspects
+from pipeline.stage import hashes, save_record
 
 from .conftest import MakeToy, Toy, texts_of
 from .payloads import PAYLOADS
@@ -237,6 +238,8 @@ def test_no_suspects_is_a_page_too(make_toy: MakeToy) -> None:
 
 def test_the_command_remakes_the_page_and_its_record(make_toy: MakeToy, tmp_path: Path) -> None:
     toy = make_toy("sample")
+    folder = toy.run.stage("evaluate")
+    save_record(folder, {"stage": "evaluate", "outputs": hashes(folder)})
     overrides = ["crossval.all.folds=2", "crossval.train.folds=2"]
     report(Path("configs/sample.yaml"), overrides, tmp_path / "results")
     written = artifacts.load_json(toy.run.stage("evaluate") / artifacts.RECORD)["outputs"]

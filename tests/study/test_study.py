@@ -32,6 +32,8 @@ DATASET = """dataset:
     train: train
     test: test
 
+corrections: null
+
 vectorize:
   kind: counts
   lowercase: true
