@@ -100,13 +100,15 @@ def score_detection(
         found = score_against_truth(find_issues_ranked(noisy, pred_probs, chosen), is_error)
         total = found["precision"] + found["recall"]
         f1 = 2 * found["precision"] * found["recall"] / total if total else 0.0
-        rows.append({"filter_by": filter_by} | found | {"f1": f1})
+        rows.append({"filter_by": filter_by, "score": None} | found | {"f1": f1})
     from cleanlab.rank import get_label_quality_scores
 
     for method in get_args(RankedBy):
         quality = get_label_quality_scores(noisy, pred_probs.astype(np.float64), method=method)
         ranked = score_against_truth(np.argsort(quality, kind="stable"), is_error)
-        rows.append({"score": method, "average_precision": ranked["average_precision"]})
+        only = {"precision": None, "recall": None, "f1": None}
+        found = {"average_precision": ranked["average_precision"]}
+        rows.append({"filter_by": None, "score": method} | only | found)
     return rows
 
 
