@@ -10,13 +10,15 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.config import Loaded
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.review.effect import corrected_labels
 from pipeline.review.queue import Queue, load_queue
 from pipeline.stage import Checked
+from pipeline.study.__main__ import study
 from tests.tiny import TINY, command, load_tiny, run_stages, sets
 
 REVIEWER = "truth"
+ARMS = ("baseline", "human")
 
 
 def review_with_truth(queue: Queue, truth: dict[str, str]) -> None:
@@ -112,3 +114,21 @@ def test_a_journal_of_another_dataset_is_exit_3_and_changes_nothing(tiny_results
 def test_without_a_finished_run_there_is_nothing_to_review(tmp_path):
     with pytest.raises(ArtifactError, match="is missing; run `make"):
         load_queue(load_tiny(), Run(tmp_path))
+
+
+def test_the_human_arm_trains_on_corrected_labels_and_the_others_on_given_ones(reviewed):
+    loaded, results = reviewed
+    more = ["study.seeds=[1,2]", "study.arms=[baseline,human]"]
+    study(loaded.path, [*loaded.overrides, *more], results)
+    run = Run(results / loaded.run)
+    rows = artifacts.load_table(run.study / "runs.parquet").to_pylist()
+    changed = artifacts.load_table(run.corrections, ["split"]).column("split").to_pylist()
+    relabelled = {(row["seed"], row["arm"]): row["relabelled"] for row in rows}
+    in_train = changed.count("train")
+    assert in_train > 0
+    assert relabelled == {(s, a): in_train * (a == "human") for s in (1, 2) for a in ARMS}
+
+
+def test_the_human_arm_needs_a_journal(tiny_results):
+    with pytest.raises(ConfigError, match="needs the key `corrections`"):
+        study(TINY, [*load_tiny().overrides, "study.arms=[baseline,human]"], tiny_results)
