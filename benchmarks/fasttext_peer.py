@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import numpy as np
@@ -15,12 +16,35 @@ import numpy as np
 from pipeline.artifacts import Run, load_array, load_labels
 
 EPOCHS, DIM = 10, 16
-LEARNING_RATE = 0.05  # half of its default, at which it now and then ends with NaN
+LEARNING_RATE = 0.05  # half of its default
+ATTEMPTS = 10  # this build of fastText now and then ends with "Encountered NaN"
 
 
 def lines(tokens: np.ndarray) -> list[str]:
     """Return a text of token numbers for each row, padding left out."""
     return [" ".join(map(str, row[row > 0].tolist())) for row in tokens]
+
+
+def train(path: str) -> tuple[Any, float]:
+    """Return a model and the CPU seconds of its training; tried again where it ends with NaN."""
+    for attempt in range(ATTEMPTS):
+        cpu = time.process_time()
+        try:
+            model = fasttext.train_supervised(
+                path,
+                dim=DIM,
+                epoch=EPOCHS,
+                lr=LEARNING_RATE,
+                thread=1,
+                minCount=1,
+                bucket=0,
+                verbose=0,
+            )
+            return model, time.process_time() - cpu
+        except RuntimeError:
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError
 
 
 def main() -> None:
@@ -31,18 +55,7 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.writelines(f"__label__{y} {x}\n" for y, x in zip(given, train, strict=True))
         file.flush()
-        cpu = time.process_time()
-        model = fasttext.train_supervised(
-            file.name,
-            dim=DIM,
-            epoch=EPOCHS,
-            lr=LEARNING_RATE,
-            thread=1,
-            minCount=1,
-            bucket=0,
-            verbose=0,
-        )
-        cpu = time.process_time() - cpu
+        model, cpu = train(file.name)
     predicted = np.array(
         [int(label[0].removeprefix("__label__")) for label in model.predict(test)[0]]
     )
