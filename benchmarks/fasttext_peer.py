@@ -16,8 +16,16 @@ import numpy as np
 from pipeline.artifacts import Run, load_array, load_labels
 
 EPOCHS, DIM = 10, 16
-LEARNING_RATE = 0.05  # half of its default
 ATTEMPTS = 10  # this build of fastText now and then ends with "Encountered NaN"
+SETTINGS = {
+    "dim": DIM,
+    "epoch": EPOCHS,
+    "lr": 0.05,
+    "thread": 1,
+    "minCount": 1,
+    "bucket": 0,
+    "verbose": 0,
+}
 
 
 def lines(tokens: np.ndarray) -> list[str]:
@@ -25,21 +33,12 @@ def lines(tokens: np.ndarray) -> list[str]:
     return [" ".join(map(str, row[row > 0].tolist())) for row in tokens]
 
 
-def train(path: str) -> tuple[Any, float]:
+def train_model(path: str) -> tuple[Any, float]:
     """Return a model and the CPU seconds of its training; tried again where it ends with NaN."""
     for attempt in range(ATTEMPTS):
         cpu = time.process_time()
         try:
-            model = fasttext.train_supervised(
-                path,
-                dim=DIM,
-                epoch=EPOCHS,
-                lr=LEARNING_RATE,
-                thread=1,
-                minCount=1,
-                bucket=0,
-                verbose=0,
-            )
+            model = fasttext.train_supervised(path, **SETTINGS)
             return model, time.process_time() - cpu
         except RuntimeError:
             if attempt == ATTEMPTS - 1:
@@ -55,7 +54,7 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.writelines(f"__label__{y} {x}\n" for y, x in zip(given, train, strict=True))
         file.flush()
-        model, cpu = train(file.name)
+        model, cpu = train_model(file.name)
     predicted = np.array(
         [int(label[0].removeprefix("__label__")) for label in model.predict(test)[0]]
     )
