@@ -24,20 +24,19 @@ MEANING = {
 
 def write_page(bench: dict[str, Any]) -> None:
     """Write the tables and the figure of the last bench."""
-    cores, runs = bench["machine"]["cores"], 1 + max(run["run"] for run in bench["runs"])
     lines = [
         "# Benchmarks",
         "",
-        f"`make bench` on {cores} cores, medians of {runs} runs (least to greatest in brackets), "
+        f"`make bench` on {bench['machine']['cores']} cores: medians (least to greatest in brackets), "
         "the programs in turn. Whole processes, imports included.",
         "",
-        "| program | wall s | CPU s | peak of a process, GB | log loss | issues | baseline | "
+        "| program | runs | wall s | CPU s | peak of a process, GB | log loss | issues | baseline | "
         "CleanLearning |",
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for program, name in NAMES.items():
         of = [run for run in bench["runs"] if run["program"] == program]
-        cells = [_spread(of, "wall_seconds"), _spread(of, "cpu_seconds")]
+        cells = [str(len(of)), _spread(of, "wall_seconds"), _spread(of, "cpu_seconds")]
         cells.append(_spread(of, "peak_process_bytes", 1e-9, 2))
         figures = [run["figures"] for run in of]
         for key, digits in (
@@ -48,10 +47,10 @@ def write_page(bench: dict[str, Any]) -> None:
         ):
             cells.append(f"{statistics.median(f[key] for f in figures):.{digits}f}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    lines += ["", "| ratio | median | least | greatest |", "|---|---|---|---|"]
+    lines += ["", "| ratio | median | least | greatest | pairs |", "|---|---|---|---|---|"]
     for key, values in bench["spread"].items():
         numbers = " | ".join(f"{values[part]:.2f}" for part in ("median", "min", "max"))
-        lines.append(f"| {MEANING[key]} | {numbers} |")
+        lines.append(f"| {MEANING[key]} | {numbers} | {values['pairs']} |")
     lines += ["", "Crossval stage alone:", "", "| examples | workers | wall s | CPU s |"]
     lines.append("|---|---|---|---|")
     for (size, workers), of in _scaling(bench).items():

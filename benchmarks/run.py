@@ -122,7 +122,12 @@ def summarize(results: Runs) -> dict[str, Any]:
         pairs = [value(above, number) / value(below, number) for number in both]
         if not pairs:
             return None
-        return {"median": statistics.median(pairs), "min": min(pairs), "max": max(pairs)}
+        return {
+            "median": statistics.median(pairs),
+            "min": min(pairs),
+            "max": max(pairs),
+            "pairs": len(pairs),
+        }
 
     plain, ours = ("plain_script", None, None), ("ours", None, None)
     full, half = ("crossval", SIZES[-1], 2), ("crossval", SIZES[-1], 1)

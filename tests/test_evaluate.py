@@ -102,8 +102,8 @@ def test_a_metric_that_is_no_number_is_the_configs_fault(metric: str) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (0.001, 0.01, " is better: "),
-        (-0.01, -0.001, " is worse: "),
+        (0.001, 0.01, " is better in this run: "),
+        (-0.01, -0.001, " is worse in this run: "),
         (-0.001, 0.003, " is neither better nor worse, as far as this test set can tell: "),
         (0.0, 0.003, " is neither better nor worse, as far as this test set can tell: "),
     ],

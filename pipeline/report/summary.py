@@ -14,9 +14,9 @@ def sentence(metrics: Metrics) -> str:
     accuracy, count = metrics["test_accuracy"], metrics["issues"]["all"]["count"]
     low, high = accuracy["ci95"]
     if low > 0:
-        verdict = "better"
+        verdict = "better in this run"
     elif high < 0:
-        verdict = "worse"
+        verdict = "worse in this run"
     else:
         verdict = "neither better nor worse, as far as this test set can tell"
     return (
