@@ -27,11 +27,11 @@ def write_page(bench: dict[str, Any]) -> None:
     lines = [
         "# Benchmarks",
         "",
-        f"`make bench` on {bench['machine']['cores']} cores: medians (least to greatest in brackets), "
-        "the programs in turn. Whole processes, imports included.",
+        f"`make bench` on {bench['machine']['cores']} cores: medians (least to greatest in "
+        "brackets), the programs in turn. Whole processes, imports included.",
         "",
-        "| program | runs | wall s | CPU s | peak of a process, GB | log loss | issues | baseline | "
-        "CleanLearning |",
+        "| program | runs | wall s | CPU s | peak of a process, GB | log loss | issues | "
+        "baseline | CleanLearning |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for program, name in NAMES.items():
