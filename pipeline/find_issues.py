@@ -33,7 +33,7 @@ def find_issues_ranked(
         n_jobs=1,
         **options.filter_options(),
     )
-    return positions
+    return positions.astype(np.int64)
 
 
 def issue_rows(
@@ -47,10 +47,11 @@ def issue_rows(
     """Yield the lines of issues_<scope>.csv; suggested is the most probable class."""
     from cleanlab.rank import get_label_quality_scores
 
-    given, probs = labels[issues], pred_probs[issues].astype(np.float64)
-    confidence = get_label_quality_scores(given, probs, method="self_confidence")
-    margin = get_label_quality_scores(given, probs, method="normalized_margin")
-    suggested = probs.argmax(axis=1)
+    # Of all labels and then of the issues: cleanlab does not score none, and there may be none.
+    probs = pred_probs.astype(np.float64)
+    confidence = get_label_quality_scores(labels, probs, method="self_confidence")[issues]
+    margin = get_label_quality_scores(labels, probs, method="normalized_margin")[issues]
+    given, suggested = labels[issues], probs[issues].argmax(axis=1)
     table = artifacts.load_table(run.examples, ["id", "split", "text"]).take(rows[issues])
     for rank, example in enumerate(table.to_pylist()):
         yield (

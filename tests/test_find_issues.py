@@ -8,7 +8,7 @@ from cleanlab.filter import find_label_issues
 
 from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run
-from pipeline.find_issues import find_issues_ranked
+from pipeline.find_issues import find_issues_ranked, issue_rows
 from pipeline.health import describe_labels
 from pipeline.schema import FindIssues
 from tests.tiny import load_tiny, run_stage
@@ -113,3 +113,13 @@ def test_the_same_probabilities_give_the_same_bytes(run_copy: Run) -> None:
     run_stage("find_issues", load_tiny(), run_copy.folder.parent)
     for scope, data in before.items():
         assert run_copy.issues(scope).read_bytes() == data
+
+
+def test_where_nothing_is_suspect_the_list_is_empty(tiny_run: Run) -> None:
+    labels = np.tile([0, 1], 20)
+    pred_probs = np.where(np.eye(2)[labels] == 1, 0.99, 0.01)
+    rows = np.arange(40)
+    issues = find_issues_ranked(labels, pred_probs, make_options())
+    assert issues.tolist() == []
+    assert issues.dtype == np.int64
+    assert list(issue_rows(tiny_run, rows, labels, pred_probs, issues, ["neg", "pos"])) == []
