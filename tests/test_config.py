@@ -177,7 +177,7 @@ def test_what_is_no_config_is_one_line(
 ) -> None:
     started = time.process_time()
     assert problems_of(text) == [problem]
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 5  # with room for coverage; a hang would be minutes
 
 
 def test_a_nul_is_named(problems_of: Problems) -> None:
