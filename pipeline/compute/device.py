@@ -45,12 +45,8 @@ def load_tensorflow(device: str = "cpu") -> Any:
     Args:
         device: "cpu" hides any GPU from TensorFlow.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    tf = import_tensorflow()
     with quiet_start():
-        import tensorflow as tf
-
-        tf.get_logger().setLevel(logging.ERROR)
         tf.config.list_physical_devices("GPU")
     if tf.config.threading.get_intra_op_parallelism_threads() == 1:
         return tf
@@ -62,6 +58,17 @@ def load_tensorflow(device: str = "cpu") -> Any:
     from tensorflow.python.framework import config as framework_config
 
     framework_config.is_op_determinism_enabled()
+    return tf
+
+
+def import_tensorflow() -> Any:
+    """Return the tensorflow module, imported quietly; no device or thread of it is started."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with quiet_start():
+        import tensorflow as tf
+
+        tf.get_logger().setLevel(logging.ERROR)
     return tf
 
 

@@ -7,14 +7,17 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
+import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_any
 from typing import Any, Protocol, Self, TypeVar
 
 import psutil
 
-from pipeline.compute.device import choose_device, load_tensorflow
+from pipeline.compute.device import choose_device, import_tensorflow, load_tensorflow
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
 from pipeline.schema import Compute
@@ -40,7 +43,7 @@ Work = Callable[[Sequence[T], Told], list[R]]
 
 
 class Workers:
-    """Processes that train, started at once so that TensorFlow loads while tasks are planned.
+    """Processes that train, started at once so that TensorFlow is there when tasks are planned.
 
     With one worker, and on a GPU, everything runs in this process. A single small network cannot
     fill a GPU, so tasks that can be one training are one there.
@@ -58,7 +61,7 @@ class Workers:
 
     def __enter__(self) -> Self:
         if self.count > 1:
-            context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+            context = start_context(self.needs_tensorflow)
             self._reports = context.Queue()
             self._pool = ProcessPoolExecutor(
                 self.count, context, _start_worker, (self.needs_tensorflow, self._reports)
@@ -84,7 +87,10 @@ class Workers:
             ResourceError: a worker process was killed, which is what happens without memory.
         """
         meter = _Meter(tasks, self.progress)
-        groups = group_tasks(tasks) if self.device == "gpu" else [[task] for task in tasks]
+        if self.device == "gpu":
+            groups = group_tasks(tasks)
+        else:
+            groups = [[task] for task in in_starting_order(tasks, self.count)]
         finished = (
             ((group, work(group, meter.told)) for group in groups)
             if self._pool is None
@@ -115,6 +121,54 @@ class Workers:
                 "a worker process was killed, probably for memory; finished folds are kept. Run "
                 f"again with compute.workers={max(1, self.count - 1)} or a smaller model.batch_size"
             ) from None
+
+
+def start_context(needs_tensorflow: bool) -> Any:
+    """Return how worker processes are made: with TensorFlow imported once for all of them.
+
+    A fork keeps what was imported, and is safe only while TensorFlow has no threads: when it
+    was not imported before. macOS' own libraries do not survive one.
+    """
+    if needs_tensorflow and "tensorflow" not in sys.modules and sys.platform == "linux":
+        import_tensorflow()
+        return multiprocessing.get_context("fork")
+    return multiprocessing.get_context("spawn")
+
+
+def in_starting_order(tasks: Sequence[T], workers: int) -> list[T]:
+    """Return the tasks in the order of a plan in which `workers` end at nearly the same time.
+
+    Whoever is free takes the next one. Longest first, then tasks of the worker that ends last
+    are exchanged for shorter ones of others as long as that helps.
+    """
+    shares: list[list[T]] = [[] for _ in range(workers)]
+    for task in sorted(tasks, key=lambda task: -task.cost):
+        min(shares, key=cost_of).append(task)
+    while exchange := _find_exchange(shares):
+        last, other, i, j = exchange
+        last[i], other[j] = other[j], last[i]
+    starts = [
+        (cost_of(share[:place]), number, share[place])
+        for number, share in enumerate(shares)
+        for place in range(len(share))
+    ]
+    return [task for _, _, task in sorted(starts, key=lambda start: start[:2])]
+
+
+def cost_of(tasks: Sequence[T]) -> int:
+    """Return the cost of `tasks` one after the other."""
+    return sum(task.cost for task in tasks)
+
+
+def _find_exchange(shares: list[list[T]]) -> tuple[list[T], list[T], int, int] | None:
+    last = max(shares, key=cost_of)
+    for other in shares:
+        gap = cost_of(last) - cost_of(other)
+        for i, long in enumerate(last):
+            for j, short in enumerate(other):
+                if 0 < long.cost - short.cost < gap:
+                    return last, other, i, j
+    return None
 
 
 def group_tasks(tasks: Sequence[T]) -> list[list[T]]:
@@ -175,10 +229,19 @@ _reports: Any = None
 def _start_worker(needs_tensorflow: bool, reports: Any) -> None:
     global _reports
     _reports = reports
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if needs_tensorflow:
         load_tensorflow()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, were it by kill -9."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_any([parent.sentinel])
+        os._exit(1)
 
 
 def _work_in_process(work: Work[T, R], tasks: Sequence[T]) -> list[R]:

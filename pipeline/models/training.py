@@ -58,6 +58,7 @@ class BlockTrainer:
         self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     @tf.function(
+        autograph=False,  # translating Python takes longer than tracing what is written out here
         input_signature=[
             _MATRIX,
             Block(_INTS, _INTS, _INTS, _INTS, _INTS, _FLOATS, _FLOATS, _MATRIX),
@@ -75,8 +76,8 @@ class BlockTrainer:
             batch_size: texts of a full batch, of all replicas together.
             learning_rates: (batches,).
         """
-        loss, hits = tf.zeros([self.shape.replicas]), tf.zeros([self.shape.replicas])
-        for step in tf.range(tf.size(learning_rates)):
+
+        def train_on(step: tf.Tensor, loss: tf.Tensor, hits: tf.Tensor) -> tuple[tf.Tensor, ...]:
             low, high = block.starts[step], block.starts[step + 1]
             first, last = step * batch_size, (step + 1) * batch_size
             batch_loss, batch_hits = self._step(
@@ -92,8 +93,12 @@ class BlockTrainer:
                 ),
                 learning_rates[step],
             )
-            loss += batch_loss
-            hits += batch_hits
+            return step + 1, loss + batch_loss, hits + batch_hits
+
+        none = tf.zeros([self.shape.replicas])
+        _, loss, hits = tf.while_loop(
+            lambda step, *_: step < tf.size(learning_rates), train_on, (0, none, none)
+        )
         return loss, hits
 
     def _step(self, batch: Block, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
