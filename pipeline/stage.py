@@ -6,6 +6,7 @@ code and inputs, and every file it lists still has the hash it had when it was w
 
 import ast
 import fcntl
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -288,13 +289,16 @@ def _module_path(root: Path, module: str) -> Path | None:
     return None
 
 
-def _imports(source: bytes) -> Iterator[str]:
+@functools.cache  # the stages share most of their modules
+def _imports(source: bytes) -> list[str]:
+    found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"):
-            yield str(node.module)
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.append(str(node.module))
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            yield from (a.name for a in node.names if a.name.startswith("pipeline"))
+            found += [a.name for a in node.names if a.name.startswith("pipeline")]
+    return found
 
 
 # --- one run at a time ---------------------------------------------------------------------

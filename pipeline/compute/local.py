@@ -126,10 +126,11 @@ class Workers:
 def start_context(needs_tensorflow: bool) -> Any:
     """Return how worker processes are made: with TensorFlow imported once for all of them.
 
-    A fork keeps what was imported, and is safe only while TensorFlow has no threads: when it
-    was not imported before. macOS' own libraries do not survive one.
+    A fork keeps what was imported, and is safe only while nothing has threads: TensorFlow when
+    it was not imported before. macOS' own libraries do not survive one.
     """
-    if needs_tensorflow and "tensorflow" not in sys.modules and sys.platform == "linux":
+    unused = "tensorflow" not in sys.modules and threading.active_count() == 1
+    if needs_tensorflow and unused and sys.platform == "linux":
         import_tensorflow()
         return multiprocessing.get_context("fork")
     return multiprocessing.get_context("spawn")

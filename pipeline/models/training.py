@@ -64,7 +64,7 @@ class BlockTrainer:
             Block(_INTS, _INTS, _INTS, _INTS, _INTS, _FLOATS, _FLOATS, _MATRIX),
             tf.TensorSpec([], tf.int32),
             _FLOATS,
-        ]
+        ],
     )
     def run_block(
         self, pool: tf.Tensor, block: Block, batch_size: tf.Tensor, learning_rates: tf.Tensor

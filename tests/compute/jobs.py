@@ -37,3 +37,8 @@ def fail(jobs: Sequence[Job], told: Told) -> list[None]:
 def die(jobs: Sequence[Job], told: Told) -> list[None]:
     os.kill(os.getpid(), signal.SIGKILL)
     return []
+
+
+def sleep(jobs: Sequence[Job], told: Told) -> list[None]:
+    time.sleep(60)
+    return [None]

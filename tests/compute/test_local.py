@@ -1,13 +1,17 @@
 """Where folds run: in this process or in several, with the same results."""
 
 import os
+import subprocess
+import sys
 from typing import Any
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.compute import local
-from pipeline.compute.local import Workers, count_workers, group_tasks
+from pipeline.compute.local import Workers, count_workers, group_tasks, in_starting_order
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
 from pipeline.schema import Compute
@@ -80,8 +84,62 @@ def test_leaving_early_ends_the_workers() -> None:
 
 
 def assert_no_workers() -> None:
-    left = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
-    assert left == []
+    children = psutil.Process().children()
+    assert [p for p in children if "resource_tracker" not in " ".join(p.cmdline())] == []
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_end_when_their_parent_is_killed(start: str) -> None:
+    used = "import tensorflow" if start == "spawn" else "pass"  # then a fork would not be safe
+    script = f"""
+import multiprocessing
+from pipeline.compute.local import Workers
+from pipeline.progress import StageProgress
+from pipeline.schema import Compute
+from tests.compute.jobs import Job, sleep
+
+if __name__ == "__main__":
+    {used}
+    with Workers(Compute(workers=2, device="cpu"), StageProgress("test")) as workers:
+        pids = [child.pid for child in multiprocessing.active_children()]
+        print("{start}" in str(workers._pool._mp_context).lower(), *pids, flush=True)
+        list(workers.run(sleep, [Job(1), Job(2)]))
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        as_asked, *pids = parent.stdout.readline().split()
+        workers = [psutil.Process(int(pid)) for pid in pids]
+        parent.kill()
+    assert as_asked == "True"
+    assert len(workers) == 2
+    gone, _ = psutil.wait_procs(workers, timeout=5)
+    assert len(gone) == 2
+
+
+def ends(jobs: list[Job], workers: int) -> int:
+    """Return when the last job ends if whoever is free takes the next one."""
+    free = [0] * workers
+    for job in jobs:
+        free[free.index(min(free))] += job.cost
+    return max(free)
+
+
+def test_the_folds_of_the_experiment_end_together() -> None:
+    costs = [333_330] * 3 + [250_000] + [200_000] * 5
+    jobs = [Job(number, cost=cost) for number, cost in enumerate(costs)]
+    ordered = in_starting_order(jobs, 2)
+    assert sorted(ordered, key=lambda job: job.number) == jobs
+    assert ends(ordered, 2) <= 1.01 * sum(costs) / 2 < ends(jobs, 2)
+
+
+@given(st.lists(st.integers(1, 50), max_size=12), st.integers(1, 4))
+def test_no_order_is_worse_than_longest_first(costs: list[int], workers: int) -> None:
+    jobs = [Job(number, cost=cost) for number, cost in enumerate(costs)]
+    ordered = in_starting_order(jobs, workers)
+    assert sorted(ordered, key=lambda job: job.number) == jobs
+    longest_first = sorted(jobs, key=lambda job: -job.cost)
+    assert ends(ordered, workers) <= ends(longest_first, workers)
 
 
 def test_more_workers_than_the_machine_bears_are_reduced(
