@@ -131,7 +131,7 @@ gpu: $(VENV)/ready requirements-gpu.txt
 	$(INSTALL) requirements-gpu.txt
 
 test: $(VENV)/ready-dev
-	$(PY) -m pytest --cov --cov-report=term --cov-fail-under=90
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 test-faults: $(VENV)/ready-dev
 	FAULTS=all $(PY) -m pytest tests/faults -rA
