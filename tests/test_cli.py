@@ -6,40 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from pipeline import cli, errors
-from pipeline.cli import ConfigOption, run_command
+from pipeline.cli import ConfigOption
+from tests.commands import code_of
 from tests.tiny import ROOT, SETTINGS, TINY, command, sets
-
-
-class ExitedHard(BaseException):
-    pass
-
-
-def code_of(function: Callable[..., None], monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
-    """Return the code `function` exits with as a command."""
-    before = signal.getsignal(signal.SIGTERM)
-
-    def hard(code: int) -> None:
-        raise ExitedHard(code)
-
-    monkeypatch.setattr(os, "_exit", hard)
-    monkeypatch.setattr(sys, "argv", ["program", *argv])
-    try:
-        run_command(function)
-    except SystemExit as end:
-        return int(end.code or 0)
-    except ExitedHard as end:
-        return int(end.args[0])
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    raise AssertionError("did not exit")
-
 
 ENDS = [
     (None, 0, ""),

@@ -1,5 +1,7 @@
 """What else is wrong with a dataset: copies, empty texts, near duplicates and outliers."""
 
+import contextlib
+import io
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +20,7 @@ class Problem(NamedTuple):
 
 
 NO_SCORES = np.empty(0)
-# Rules and default thresholds of cleanlab's Datalab, which itself needs Hugging Face `datasets`.
-NEIGHBORS = 10
-NEAR_DUPLICATE_THRESHOLD = 0.13  # of the median distance to the nearest neighbor
-OUTLIER_THRESHOLD = 0.37037
+NEIGHBORS = 10  # as many as Datalab looks at
 
 
 def find_copies(groups: np.ndarray, labels: np.ndarray, is_train: np.ndarray) -> dict[str, Problem]:
@@ -75,51 +74,68 @@ def _has_words(inputs: Any) -> np.ndarray:
 
 
 def find_by_neighbors(vectors: np.ndarray) -> dict[str, Problem]:
-    """Return near duplicates and outliers among document vectors.
+    """Return near duplicates and outliers among document vectors, as cleanlab's Datalab finds them.
 
     Args:
-        vectors: (n, dim) of a network. Distances are cosine distances, as Datalab takes for
-            more than three dimensions.
+        vectors: (n, dim) of a network.
+
+    Near duplicates of near duplicates are in one group. Outliers: the farthest first.
     """
+    from scipy.sparse.csgraph import connected_components
+
+    issues, near = audit_neighbors(neighbor_graph(vectors))
+    _, groups = connected_components(near, directed=False)
+    near_duplicate = _members(groups, np.bincount(groups) > 1)
+    scores = issues["near_duplicate_score"].to_numpy()[near_duplicate.rows]
+    outliers = issues[issues["is_outlier_issue"]].sort_values("outlier_score", kind="stable")
+    rows = outliers.index.to_numpy()
+    return {
+        "near_duplicate": near_duplicate._replace(scores=scores),
+        "outlier": Problem(rows, rows, outliers["outlier_score"].to_numpy()),
+    }
+
+
+def neighbor_graph(vectors: np.ndarray) -> Any:
+    """Return a sparse (n, n) matrix of each vector's cosine distances to its nearest ones.
+
+    The graph Datalab would make of the vectors, in a fifth of the time and a seventh of the
+    memory: scikit-learn is fast at Euclidean distances, and half the square of that between unit
+    vectors is their cosine distance.
+    """
+    from scipy.sparse import csr_matrix
     from sklearn.neighbors import NearestNeighbors
 
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-    search = NearestNeighbors(n_neighbors=min(NEIGHBORS, len(units) - 1), algorithm="brute")
-    distances, neighbors = search.fit(units).kneighbors()
-    distances = distances**2 / 2  # of unit vectors: the cosine distance
-    return {
-        "near_duplicate": _near_duplicates(distances, neighbors),
-        "outlier": _outliers(distances),
-    }
+    size = len(units)
+    count = min(NEIGHBORS, size - 1)
+    search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(units)
+    distances, neighbors = search.kneighbors()
+    starts = np.arange(0, size * count + 1, count)
+    return csr_matrix(((distances**2 / 2).ravel(), neighbors.ravel(), starts), shape=(size, size))
 
 
-def _near_duplicates(distances: np.ndarray, neighbors: np.ndarray) -> Problem:
-    """Return sets of texts nearer to each other than a fraction of the median distance.
+def audit_neighbors(graph: Any) -> tuple[Any, Any]:
+    """Return Datalab's table of issues, one row a text, and a sparse (n, n) matrix of near pairs.
 
-    Score: 1 - exp(-distance to the nearest / median of it).
+    Args:
+        graph: (n, n) see neighbor_graph.
+
+    Raises:
+        RuntimeError: a check of Datalab failed, which by itself only prints why.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
+    from cleanlab.datalab.datalab import Datalab
+    from scipy.sparse import csr_matrix
 
-    nearest = distances[:, 0]
-    median = max(float(np.median(nearest)), float(np.finfo(np.float32).eps))
-    row, column = np.nonzero(distances < NEAR_DUPLICATE_THRESHOLD * median)
-    size = len(distances)
-    pairs = coo_matrix((np.ones(len(row)), (row, neighbors[row, column])), shape=(size, size))
-    _, groups = connected_components(pairs, directed=False)
-    problem = _members(groups, np.bincount(groups) > 1)
-    return problem._replace(scores=1 - np.exp(-nearest[problem.rows] / median))
-
-
-def _outliers(distances: np.ndarray) -> Problem:
-    """Return texts far from their neighbors, by the interquartile range of the mean distances.
-
-    Score: exp(-mean distance / median of it), as cleanlab.outlier gives it.
-    """
-    mean = distances.mean(axis=1)
-    low, high = np.percentile(mean, [25, 75])
-    rows = np.flatnonzero(mean > high + (1 / OUTLIER_THRESHOLD - 1) * (high - low))
-    rows = rows[np.argsort(-mean[rows], kind="stable")]
-    median = max(float(np.median(mean)), float(np.finfo(np.float32).eps))
-    return Problem(rows, rows, np.exp(-mean[rows] / median))
+    size = graph.shape[0]
+    neighbors = graph.nnz // size
+    checks = {name: {"k": neighbors} for name in ("near_duplicate", "outlier")}
+    lab = Datalab({"row": np.arange(size)}, verbosity=0)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        lab.find_issues(knn_graph=graph, issue_types=checks)
+    if said.getvalue():
+        raise RuntimeError(f"Datalab: {said.getvalue()}")
+    sets = lab.get_info("near_duplicate")["near_duplicate_sets"]
+    starts = np.concatenate([[0], np.cumsum([len(near) for near in sets])])
+    near = np.concatenate(sets)
+    return lab.get_issues(), csr_matrix((np.ones(len(near)), near, starts), shape=(size, size))

@@ -88,9 +88,11 @@ def build_network(meta: dict[str, Any], params: dict[str, Any]) -> keras.Model:
     network.compile(
         optimizer=FusedAdam(params["learning_rate"]),
         loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         jit_compile=False,
     )
+    # With every variable there before the first step, TensorFlow traces it once and not twice.
+    network.optimizer.build(network.trainable_variables)
     return network
 
 

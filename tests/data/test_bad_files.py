@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.data.sources import read_examples
-from pipeline.errors import PipelineError
-from pipeline.prepare import check
+from tests.commands import refusal
 from tests.data.sources import dataset
+from tests.tiny import TINY
 
 GOOD = b"text,label\na,x\nb,y\nc,x\nd,y\ne,x\nf,y\ng,x\nh,y\n"
 BY_COLUMN = {"split": {"by": "column", "column": "split", "train": "train", "test": "test"}}
@@ -126,18 +126,25 @@ TABLES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
 }  # fmt: skip
 
 
-def error_line(section: Any) -> str:
-    """Return the one line of the error that reading `section` ends with."""
-    started = time.monotonic()
-    with pytest.raises(PipelineError) as caught:
-        check(read_examples(section, seed=1))
-    assert time.monotonic() - started < 5
-    assert caught.value.exit_code == 3
-    text = f"error: {caught.value}"
-    assert len(text.splitlines()) == 1
-    assert len(text) <= 300, len(text)
-    assert text.isprintable()
-    return text
+@pytest.fixture
+def error_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Any], str]:
+    """A function that returns the one line the first stage ends with for a `dataset` section."""
+
+    def run(section: Any) -> str:
+        results = tmp_path_factory.mktemp("results")
+        given = f"dataset={json.dumps(section.model_dump())}"
+        arguments = ["--config", str(TINY), "--results", str(results), "--set", given]
+        started = time.monotonic()
+        line = refusal(monkeypatch, capsys, 3, *arguments)
+        assert time.monotonic() - started < 5
+        assert [path.name for path in results.rglob("*") if path.is_file()] == [".lock"]
+        return line
+
+    return run
 
 
 def check_line(text: str, path: Path, says: list[str]) -> None:
@@ -148,7 +155,7 @@ def check_line(text: str, path: Path, says: list[str]) -> None:
 
 
 @pytest.mark.parametrize("case", CSV)
-def test_bad_csv(case: str, tmp_path: Path) -> None:
+def test_bad_csv(case: str, tmp_path: Path, error_line: Any) -> None:
     content, keys, says = CSV[case]
     path = tmp_path / "reviews.csv"
     path.write_bytes(content)
@@ -156,7 +163,7 @@ def test_bad_csv(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", JSONL)
-def test_bad_jsonl(case: str, tmp_path: Path) -> None:
+def test_bad_jsonl(case: str, tmp_path: Path, error_line: Any) -> None:
     content, keys, says = JSONL[case]
     path = tmp_path / "reviews.jsonl"
     path.write_bytes(content)
@@ -164,7 +171,7 @@ def test_bad_jsonl(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", TABLES)
-def test_bad_parquet(case: str, tmp_path: Path) -> None:
+def test_bad_parquet(case: str, tmp_path: Path, error_line: Any) -> None:
     columns, keys, says = TABLES[case]
     path = tmp_path / "reviews.parquet"
     pq.write_table(pa.table(columns), path)
@@ -172,7 +179,7 @@ def test_bad_parquet(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 4, 100, -1])
-def test_truncated_parquet(kept: int, tmp_path: Path) -> None:
+def test_truncated_parquet(kept: int, tmp_path: Path, error_line: Any) -> None:
     path = tmp_path / "reviews.parquet"
     pq.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), path)
     path.write_bytes(path.read_bytes()[:kept])
@@ -180,20 +187,20 @@ def test_truncated_parquet(kept: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
-def test_no_file(source: str, tmp_path: Path) -> None:
+def test_no_file(source: str, tmp_path: Path, error_line: Any) -> None:
     (tmp_path / "reviews.data").touch()
     path = tmp_path / "review.data"
     check_line(error_line(dataset(source, path)), path, ["no such file", "reviews.data"])
     check_line(error_line(dataset(source, tmp_path)), tmp_path, ["is a folder"])
 
 
-def test_a_name_that_promises_gzip(tmp_path: Path) -> None:
+def test_a_name_that_promises_gzip(tmp_path: Path, error_line: Any) -> None:
     path = tmp_path / "reviews.csv.gz"
     path.write_bytes(GOOD)
     check_line(error_line(dataset("csv", path)), path, ["not gzip"])
 
 
-def test_test_file_with_other_columns(tmp_path: Path) -> None:
+def test_test_file_with_other_columns(tmp_path: Path, error_line: Any) -> None:
     train, test = tmp_path / "train.csv", tmp_path / "test.csv"
     train.write_bytes(GOOD)
     test.write_bytes(b"txt,label\na,x\n")
@@ -201,7 +208,7 @@ def test_test_file_with_other_columns(tmp_path: Path) -> None:
     check_line(error_line(section), test, ["'text'", "'txt'"])
 
 
-def test_bad_label_in_the_test_file_is_placed_there(tmp_path: Path) -> None:
+def test_bad_label_in_the_test_file_is_placed_there(tmp_path: Path, error_line: Any) -> None:
     train, test = tmp_path / "train.csv", tmp_path / "test.csv"
     train.write_bytes(GOOD)
     test.write_bytes(b"text,label\na,x\nb,\n")
@@ -224,7 +231,7 @@ FOLDERS: dict[str, tuple[dict[str, bytes], dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", FOLDERS)
-def test_bad_folder(case: str, tmp_path: Path) -> None:
+def test_bad_folder(case: str, tmp_path: Path, error_line: Any) -> None:
     files, keys, says = FOLDERS[case]
     root = tmp_path / "reviews"
     for name, content in files.items():
@@ -242,13 +249,15 @@ def test_bad_folder(case: str, tmp_path: Path) -> None:
         ({"dataset_dict.json": b'{"splits": ["train"]}'}, "cannot be read"),
     ],
 )
-def test_bad_saved_folder(files: dict[str, bytes], says: str, tmp_path: Path) -> None:
+def test_bad_saved_folder(
+    files: dict[str, bytes], says: str, tmp_path: Path, error_line: Any
+) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     check_line(error_line(dataset("huggingface", tmp_path)), Path(tmp_path.name), [says])
 
 
-def test_saved_folder_without_the_split(tmp_path: Path) -> None:
+def test_saved_folder_without_the_split(tmp_path: Path, error_line: Any) -> None:
     pq.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "train.parquet")
     check_line(
         error_line(dataset("huggingface", tmp_path)), Path(tmp_path.name), ["no split 'test'"]

@@ -230,5 +230,29 @@ def test_labels(case: str, tmp_path: Path) -> None:
     assert found[1].tolist() == indices
 
 
+TYPED = {
+    "booleans": (pa.array([True, False, True, False]), ["false", "true"], [1, 0, 1, 0]),
+    "whole floats": (pa.array([1.0, 0.0, 1.0, 0.0]), ["0", "1"], [1, 0, 1, 0]),
+    "small integers": (pa.array([2, 1, 2, 1], pa.uint8()), ["1", "2"], [1, 0, 1, 0]),
+    "a dictionary": (pa.array(["b", "a", "b", "a"]).dictionary_encode(), ["a", "b"], [1, 0, 1, 0]),
+}
+
+
+@pytest.mark.parametrize("case", TYPED)
+@pytest.mark.parametrize("source", ["parquet", "jsonl"])
+def test_labels_that_are_no_texts(case: str, source: str, tmp_path: Path) -> None:
+    column, names, indices = TYPED[case]
+    path = tmp_path / f"odd.{source}"
+    table = pa.table({"text": ["a", "b", "c", "d"], "label": column})
+    if source == "parquet":
+        pq.write_table(table, path)
+    else:
+        path.write_text("\n".join(map(json.dumps, table.to_pylist())), encoding="utf-8")
+    split = {"by": "drawn", "test_fraction": 0.5}
+    examples = read_examples(dataset(source, path, split=split), seed=1)
+    assert examples.class_names == names
+    assert examples.labels.tolist() == indices
+
+
 def test_enough_cases() -> None:
     assert len(ODD) >= 25

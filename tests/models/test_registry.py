@@ -116,6 +116,24 @@ def test_a_text_without_a_known_word_gets_finite_probabilities(name: str) -> Non
     np.testing.assert_allclose(pred_probs.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_a_training_step_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable made in the first trace would cost a second one."""
+    load_tensorflow()
+    from pipeline.models.optimizer import FusedAdam
+
+    traces = []
+    apply = FusedAdam.apply
+
+    def counted(self: Any, *arguments: Any) -> Any:
+        traces.append(self)
+        return apply(self, *arguments)
+
+    monkeypatch.setattr(FusedAdam, "apply", counted)
+    texts, labels = make_texts(seed=0, count=24)  # whole batches: another size is another trace
+    make("cnn").fit(inputs("cnn", texts), labels)
+    assert len(traces) == 1
+
+
 @pytest.mark.parametrize("name", ["multinomial_nb", "logistic_regression"])
 def test_counts_as_a_pipeline_that_vectorizes_each_fold(name: str) -> None:
     """Counts made once for all texts give what CountVectorizer in every fold gives."""
