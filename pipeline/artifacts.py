@@ -325,6 +325,11 @@ class Labels:
             return np.arange(len(self.given))
         return np.flatnonzero(self.is_train == (scope == "train"))
 
+    def fitted(self, scope: str) -> np.ndarray:
+        """Return the labels the models of `scope` are fitted on; those of test on train."""
+        labels: np.ndarray = self.given[self.rows("train" if scope == "test" else scope)]
+        return labels
+
 
 def load_labels(run: Run) -> Labels:
     table = load_table(run.examples, ["split", "label"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import artifacts
-from pipeline.artifacts import Run
+from pipeline.artifacts import Labels, Run
 from pipeline.compute.device import choose_device, load_tensorflow
 from pipeline.compute.training_task import epoch_callbacks, remedy, vocabulary_size
 from pipeline.errors import ArtifactError, DataError
@@ -21,8 +21,9 @@ from pipeline.models.registry import (
     needs_tensorflow,
     network_of,
 )
+from pipeline.provenance import load_fold, made_for
 from pipeline.schema import Config, Counts, Tokens
-from pipeline.stage import Context, stage_main
+from pipeline.stage import Context, load_record, stage_main
 
 CLEANLEARN_PATH = 9  # place of this fit in the tree of seeds; scopes are 0, 1 and 2
 
@@ -99,6 +100,7 @@ def cleanlearn(context: Context) -> None:
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if needs_tensorflow(config.model):
         context.notes["device"] = choose_device(config.compute.device)
+        check_device(run, context.notes["device"])
         load_tensorflow(context.notes["device"])
     inputs = run.inputs("train", config.vectorize.kind)
     epochs = count_epochs(config.model)
@@ -115,8 +117,23 @@ def cleanlearn(context: Context) -> None:
             f"{run.issues('train')}: lists other rows than CleanLearning left out; "
             "run `make find_issues` again"
         )
-    save_results(run, classifier, config)
+    save_results(run, classifier, config, labels)
     context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
+
+
+def check_device(run: Run, device: str) -> None:
+    """Stop unless the baseline was trained on this kind of device: the two are compared.
+
+    Raises:
+        ArtifactError: naming both devices.
+    """
+    before = load_record(run.stage("crossval"))["device"]
+    if before != device:
+        raise ArtifactError(
+            f"{run.fold('test', 0)}: the baseline was trained on a {before} and this would train "
+            f"on a {device}; set compute.device={before}, or delete the folder crossval and run "
+            "`make crossval` again"
+        )
 
 
 def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
@@ -125,17 +142,18 @@ def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
     return np.sort(np.searchsorted(rows, np.array(listed, np.int64)))
 
 
-def save_results(run: Run, classifier: Any, config: Config) -> None:
+def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> None:
     """Write the test probabilities of both models, and both as raw text -> probabilities.
 
     A custom scikit-learn estimator is not written: that would take pickle.
     """
-    baseline = artifacts.load_arrays(run.fold("test", 0))
+    baseline = load_fold(run, labels, "test", 0)
     unseen = load_inputs(run.inputs("test", config.vectorize.kind))[:]
     cleaned_probs = classifier.predict_proba(unseen).astype(np.float32)
     artifacts.save_arrays(
         run.test_pred_probs,
-        {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs},
+        {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs}
+        | made_for(run, labels.given[labels.rows("test")]),
     )
     network, learned = network_of(classifier), arrays_of(classifier)
     for name, values in (("baseline", baseline), ("cleaned", learned)):

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from pipeline import artifacts
-from pipeline.artifacts import SCOPES, Arrays, Labels, Run
+from pipeline.artifacts import SCOPES, Labels, Run
 from pipeline.compute.local import Workers
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.errors import ArtifactError, DataError
 from pipeline.models.registry import needs_tensorflow
+from pipeline.provenance import check_made_for, load_fold, made_for
 from pipeline.schema import Config, CustomModel
 from pipeline.stage import Context, stage_main
 
@@ -185,8 +186,8 @@ def crossval(context: Context) -> None:
         if len(missing) < len(tasks):
             context.progress.say(f"{len(tasks) - len(missing)} of {len(tasks)} folds kept")
         for task, result in workers.run(train, missing):
-            stamped = result | {"key": np.array(keys[task])}
-            artifacts.save_arrays(run.fold(task.scope, task.fold), stamped)
+            stamp = made_for(run, task.labels) | {"key": np.array(keys[task])}
+            artifacts.save_arrays(run.fold(task.scope, task.fold), result | stamp)
     metrics = {scope: pool_folds(context, labels, scope) for scope in SCOPES}
     metrics["copies"] = score_copies(run, labels, tasks, groups)
     pool_vectors(run, labels)
@@ -258,7 +259,7 @@ def score_copies(
 def pool_vectors(run: Run, labels: Labels) -> None:
     """Write the document vectors of the baseline for all rows, where it has any."""
     run.document_vectors.unlink(missing_ok=True)
-    arrays = artifacts.load_arrays(run.fold("test", 0))
+    arrays = load_fold(run, labels, "test", 0)
     if "train_vectors" in arrays:
         vectors = np.empty((len(labels.given), arrays["train_vectors"].shape[1]), np.float32)
         for scope in ("train", "test"):
@@ -273,8 +274,11 @@ def fold_key(stage_key: str, device: str, task: Task) -> str:
 
 def is_finished(run: Run, task: Task, key: str) -> bool:
     """Return whether an interrupted run left this fold, made from the same things."""
+    path = run.fold(task.scope, task.fold)
     try:
-        return str(artifacts.load_arrays(run.fold(task.scope, task.fold))["key"]) == key
+        arrays = artifacts.load_arrays(path)
+        check_made_for(arrays, made_for(run, task.labels), path, "crossval")
+        return str(arrays["key"]) == key
     except (ArtifactError, KeyError):
         return False
 
@@ -288,7 +292,7 @@ def pool_folds(context: Context, labels: Labels, scope: str) -> dict[str, Any]:
     pred_probs = np.full((len(rows), len(artifacts.load_class_names(run))), np.nan, np.float32)
     folds = []
     for fold in range(count):
-        arrays: Arrays = artifacts.load_arrays(run.fold(scope, fold))
+        arrays = load_fold(run, labels, scope, fold)
         held_out = arrays["held_out"]
         pred_probs[held_out] = arrays["pred_probs"]
         curves = {"loss": arrays["loss"].tolist(), "accuracy": arrays["train_accuracy"].tolist()}

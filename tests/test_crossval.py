@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
-from pipeline import artifacts, crossval, prepare
+from pipeline import artifacts, crossval, prepare, stage
 from pipeline.artifacts import RECORD, Labels, Run
 from pipeline.compute.training_task import Task, train
 from pipeline.config import load_config
@@ -235,6 +235,26 @@ def test_folds_of_another_device_are_not_kept(tiny_run: Run) -> None:
     task = plan(tiny_run)[0]
     keys = {crossval.fold_key("stage", device, task) for device in ("cpu", "gpu")}
     assert len(keys) == 2
+
+
+def test_folds_of_other_library_versions_are_not_kept(
+    run_copy: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outputs(run_copy)
+    monkeypatch.setattr(stage, "versions", lambda names: dict.fromkeys(names, "0"))
+    (run_copy.fold("all", 0)).unlink()
+    key = stage.Checked(load_tiny().config, run_copy).key("crossval")
+    monkeypatch.undo()
+    assert key != stage.Checked(load_tiny().config, run_copy).key("crossval")
+    for path in run_copy.stage("crossval").rglob("fold_*.npz"):
+        arrays = artifacts.load_arrays(path)
+        scope, fold = path.parent.name, int(path.stem[-2:])
+        task = next(t for t in plan(run_copy) if (t.scope, t.fold) == (scope, fold))
+        arrays["key"] = np.array(crossval.fold_key(key, "cpu", task))
+        artifacts.save_arrays(path, arrays)
+    trained, after = crossval_again(run_copy, monkeypatch)
+    assert len(trained) == 5
+    assert after == before
 
 
 def test_fewer_folds_leave_no_file_of_the_others(
