@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,7 +159,7 @@ def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> N
         run.keras_model(name).unlink(missing_ok=True)
         run.linear_model(name).unlink(missing_ok=True)
         if isinstance(config.vectorize, Tokens) and network is not None:
-            from pipeline.models.deployable import deployable_model
+            from pipeline.models.deployable import deployable_model, save_model
 
             network.set_weights([values[weight] for weight in learned])
             vocabulary = artifacts.load_json(run.vocabulary("train"))
@@ -173,16 +172,6 @@ def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> N
             vocabulary = artifacts.load_json(run.vocabulary("train"))
             arrays = deployable_arrays(values, vocabulary, config.vectorize)
             artifacts.save_arrays(run.linear_model(name), arrays)
-
-
-def save_model(path: Path, model: Any) -> None:
-    with artifacts.atomic_write(path) as file:
-        temporary = Path(file.name).with_suffix(".keras")
-        try:
-            model.save(temporary)
-            file.write(temporary.read_bytes())
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
