@@ -11,6 +11,7 @@ from pipeline.artifacts import Labels, Run
 from pipeline.compute.device import choose_device, load_tensorflow
 from pipeline.compute.training_task import epoch_callbacks, remedy, vocabulary_size
 from pipeline.errors import ArtifactError, DataError
+from pipeline.models.checks import check_fitted
 from pipeline.models.registry import (
     arrays_of,
     count_epochs,
@@ -86,6 +87,7 @@ def fit_cleanlearning(
             cleaner.fit(inputs, labels, pred_probs=pred_probs.astype(np.float64))
         except ArithmeticError as error:
             raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
+    check_fitted(cleaner.clf, labels, name="CleanLearning")
     pruned = np.flatnonzero(cleaner.get_label_issues()["is_label_issue"].to_numpy())
     return cleaner.clf, pruned
 

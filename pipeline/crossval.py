@@ -16,6 +16,7 @@ from pipeline.compute.local import Workers
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.errors import ArtifactError, DataError
+from pipeline.models.checks import check_token_ids
 from pipeline.models.registry import needs_tensorflow
 from pipeline.provenance import check_made_for, load_fold, made_for
 from pipeline.schema import Config, CustomModel
@@ -88,8 +89,8 @@ def check_pred_probs(
         pred_probs: (n, num_classes). labels: (n,) given class indices.
 
     Raises:
-        ArtifactError: wrong shape, NaN, negative, a row that does not sum to one, or columns
-            that are clearly not in the order of the classes.
+        ArtifactError: wrong shape, NaN, negative, a row that does not sum to one, columns that
+            are clearly not in the order of the classes, or the same for every text.
     """
     if pred_probs.shape != (len(labels), num_classes):
         raise ArtifactError(
@@ -105,11 +106,17 @@ def check_pred_probs(
             f"{name}: row {position} is no probability distribution ({pred_probs[position]}); "
             "delete the folder crossval and run `make crossval`"
         )
+    enough = len(labels) >= 50 * num_classes
     accuracy = float((pred_probs.argmax(axis=1) == labels).mean())
-    if num_classes == 2 and len(labels) >= 100 and accuracy < 0.2:
+    if enough and accuracy < 0.4 / num_classes:
         raise ArtifactError(
             f"{name}: agrees with only {accuracy:.0%} of the labels, far below chance; its "
             "columns are in another order than the classes"
+        )
+    if enough and (pred_probs == pred_probs[0]).all():
+        raise ArtifactError(
+            f"{name}: is the same for every text; the model was not trained, or no text has a "
+            "word that it knows"
         )
 
 
@@ -175,6 +182,7 @@ def crossval(context: Context) -> None:
     groups = text_groups(run)
     check_folds(labels, groups, artifacts.load_class_names(run), config)
     check_custom(config)
+    check_inputs(run, config)
     check_resources(run, config)
     needed = needs_tensorflow(config.model)
     with Workers(config.compute, context.progress, needs_tensorflow=needed) as workers:
@@ -211,6 +219,18 @@ def check_resources(run: Run, config: Config) -> None:
     )
     check_disk(run.stage("crossval"), disk, "free some; finished folds are kept")
     check_memory("crossval", memory, "end other programs, or prepare fewer or shorter texts")
+
+
+def check_inputs(run: Run, config: Config) -> None:
+    """Stop before any training on token ids of another vocabulary.
+
+    Raises:
+        ArtifactError: see check_token_ids.
+    """
+    if config.vectorize.kind == "tokens":
+        for scope in SCOPES:
+            vocabulary = run.vocabulary("all" if scope == "all" else "train")
+            check_token_ids(run.tokens(scope), len(artifacts.load_json(vocabulary)))
 
 
 def remove_other_folds(run: Run, tasks: list[Task]) -> None:

@@ -75,6 +75,23 @@ def test_swapped_columns_are_stopped() -> None:
         check_pred_probs(pred_probs[:, ::-1], labels, num_classes=2, name="a.npy")
 
 
+def test_permuted_columns_of_many_classes_are_stopped() -> None:
+    labels = np.random.default_rng(0).integers(0, 4, 400)
+    pred_probs = np.where(labels[:, None] == range(4), 0.7, 0.1)
+    check_pred_probs(pred_probs, labels, num_classes=4, name="a.npy")
+    with pytest.raises(ArtifactError, match="columns are in another order than the classes"):
+        check_pred_probs(pred_probs[:, [1, 2, 3, 0]], labels, num_classes=4, name="a.npy")
+
+
+def test_the_same_probabilities_for_every_text_are_stopped() -> None:
+    labels = np.arange(200) % 2
+    constant = np.tile([0.6, 0.4], (200, 1))
+    with pytest.raises(ArtifactError, match=r"a.npy: is the same for every text"):
+        check_pred_probs(constant, labels, num_classes=2, name="a.npy")
+    constant[7] = [0.5, 0.5]
+    check_pred_probs(constant, labels, num_classes=2, name="a.npy")
+
+
 @pytest.mark.parametrize("scope", ["all", "train", "test"])
 def test_bad_probabilities_never_reach_cleanlab(
     run_copy: Run, monkeypatch: pytest.MonkeyPatch, scope: str

@@ -85,6 +85,30 @@ def kill_often(
     )
 
 
+def test_a_worker_killed_for_memory_costs_what_it_was_training(tmp_path: Path) -> None:
+    """One line says what to lower; the same command trains only what is missing."""
+    settings, results = (*TENSORFLOW, *SLOWER), tmp_path / "results"
+    run_stages(load_config(TINY, settings), results, upto="vectorize")
+    folder, log = Run(results / TINY.stem).stage("crossval"), tmp_path / "stderr.txt"
+    arguments = arguments_for(TINY, results, settings)
+    process = start("crossval", arguments, log)
+    while not folds_of(folder) and process.poll() is None:
+        time.sleep(0.01)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    max(workers, key=lambda worker: worker.cpu_times().user).kill()
+    assert process.wait(60) == 7
+    words = "error: a worker process was killed, probably for memory; finished folds are kept. Run"
+    said = log.read_text()
+    assert said == f"{words} again with compute.workers=1 or a smaller model.batch_size\n"
+    finished = folds_of(folder)
+    assert finished
+    assert start("crossval", arguments, log).wait() == 0, log.read_text()
+    now = folds_of(folder)
+    assert len(now) == 5
+    assert {path: now[path] for path in finished} == finished
+    assert leftovers(folder) == []
+
+
 def arguments_for(config: Path, results: Path, settings: tuple[str, ...]) -> list[str | Path]:
     return ["--config", config, "--results", results, *sets(*settings)]
 
