@@ -34,7 +34,7 @@ help: ## print this list
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
-	@echo "make test-faults              kills, a full disk and damage at every step (half an hour)"
+	@echo "make test-faults              kills, a full disk and damage at every step (an hour or two)"
 	@echo "make check                    style and types"
 	@echo "make audit                    known vulnerabilities of the requirements (asks OSV)"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
