@@ -14,17 +14,17 @@ from tests.faults.failpoints import leftovers
 from tests.faults.matrix import SETTINGS, files_of
 from tests.tiny import ROOT, TINY, command, sets, unmeasured
 
-# fault, kind of run, whether over other files; every how many steps: in short, in long.
+# Fault, kind of run, whether over other files; every how many steps in short (0: none), in long.
 MATRIX = [
     ("kill", "counts", "fresh", 60, 1),
     ("kill", "counts", "over", 60, 1),
     ("full", "counts", "fresh", 60, 1),
     ("full", "counts", "over", 60, 1),
     ("kill", "tensorflow", "fresh", 100, 1),
-    ("full", "tensorflow", "fresh", 150, 5),
+    ("full", "tensorflow", "fresh", 0, 5),
     ("kill", "study", "fresh", 200, 1),
-    ("full", "study", "fresh", 400, 5),
-    ("kill", "noise", "fresh", 400, 5),
+    ("full", "study", "fresh", 0, 5),
+    ("kill", "noise", "fresh", 0, 5),
 ]
 
 
@@ -39,10 +39,11 @@ def test_a_struck_stage_goes_on_to_the_same_bytes(
     long_every: int,
 ) -> None:
     """Killed, or its disk full, at a write, rename, fsync, chmod, mkdir or unlink."""
-    every = str(long_every if long else short_every)
+    if not (every := long_every if long else short_every):
+        pytest.skip("make test-faults")
     folder, over_files = tmp_path / "matrix", [over] if over == "over" else []
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.matrix", folder, fault, every, kind, *over_files],
+        [sys.executable, "-m", "tests.faults.matrix", folder, fault, str(every), kind, *over_files],
         capture_output=True,
         text=True,
         cwd=ROOT,
