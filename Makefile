@@ -17,7 +17,7 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) study noise report review export test test-faults check bench clean \
+.PHONY: help all demo $(STAGES) study noise report review export test test-faults check audit bench clean \
 	gpu FORCE
 .DEFAULT_GOAL := help
 
@@ -34,8 +34,9 @@ help: ## print this list
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
-	@echo "make test-faults              kills, a full disk and damage at every step (half an hour)"
+	@echo "make test-faults              kills, a full disk and damage at every step (an hour or two)"
 	@echo "make check                    style and types"
+	@echo "make audit                    known vulnerabilities of the requirements (asks OSV)"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
 	@echo "make clean                    delete $(R) (CONFIG says which)"
 
@@ -124,6 +125,10 @@ $(VENV)/ready-bench: requirements-bench.txt $(VENV)/ready
 	$(INSTALL) requirements-bench.txt
 	@touch $@
 
+$(VENV)/ready-audit: requirements-audit.txt $(VENV)/ready
+	$(INSTALL) requirements-audit.txt
+	@touch $@
+
 bench: $(VENV)/ready-bench
 	$(PY) -m benchmarks.run
 
@@ -141,11 +146,16 @@ check: $(VENV)/ready-dev
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
+audit: $(VENV)/ready-audit ## without network it says so and does not fail
+	@$(PY) .ci/audit.py
+
 requirements: ## the hashed requirements again, from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --extra audit -c requirements.txt pyproject.toml -o requirements-audit.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra bench -c requirements.txt pyproject.toml -o requirements-bench.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

@@ -278,6 +278,16 @@ def load_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns)
 
 
+def column_bytes(path: Path, column: str) -> tuple[int, int]:
+    """Return the size of a table's column, packed in the file and unpacked, without reading it."""
+    with _reading(path), pq.ParquetFile(path) as file:
+        place = file.schema_arrow.get_field_index(column)
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        chunks = [group.column(place) for group in groups]
+        packed = sum(chunk.total_compressed_size for chunk in chunks)
+        return packed, sum(chunk.total_uncompressed_size for chunk in chunks)
+
+
 def save_issues(
     path: Path, rows: Iterator[tuple[Any, ...]], columns: tuple[str, ...] = ISSUE_COLUMNS
 ) -> None:
@@ -324,6 +334,11 @@ class Labels:
         if scope == "all":
             return np.arange(len(self.given))
         return np.flatnonzero(self.is_train == (scope == "train"))
+
+    def fitted(self, scope: str) -> np.ndarray:
+        """Return the labels the models of `scope` are fitted on; those of test on train."""
+        labels: np.ndarray = self.given[self.rows("train" if scope == "test" else scope)]
+        return labels
 
 
 def load_labels(run: Run) -> Labels:

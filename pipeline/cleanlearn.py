@@ -2,16 +2,16 @@
 
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline import artifacts
-from pipeline.artifacts import Run
+from pipeline.artifacts import Labels, Run
 from pipeline.compute.device import choose_device, load_tensorflow
 from pipeline.compute.training_task import epoch_callbacks, remedy, vocabulary_size
 from pipeline.errors import ArtifactError, DataError
+from pipeline.models.checks import check_fitted
 from pipeline.models.registry import (
     arrays_of,
     count_epochs,
@@ -21,8 +21,9 @@ from pipeline.models.registry import (
     needs_tensorflow,
     network_of,
 )
+from pipeline.provenance import load_fold, made_for
 from pipeline.schema import Config, Counts, Tokens
-from pipeline.stage import Context, stage_main
+from pipeline.stage import Context, load_record, stage_main
 
 CLEANLEARN_PATH = 9  # place of this fit in the tree of seeds; scopes are 0, 1 and 2
 
@@ -86,6 +87,7 @@ def fit_cleanlearning(
             cleaner.fit(inputs, labels, pred_probs=pred_probs.astype(np.float64))
         except ArithmeticError as error:
             raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
+    check_fitted(cleaner.clf, labels, name="CleanLearning")
     pruned = np.flatnonzero(cleaner.get_label_issues()["is_label_issue"].to_numpy())
     return cleaner.clf, pruned
 
@@ -99,6 +101,7 @@ def cleanlearn(context: Context) -> None:
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if needs_tensorflow(config.model):
         context.notes["device"] = choose_device(config.compute.device)
+        check_device(run, context.notes["device"])
         load_tensorflow(context.notes["device"])
     inputs = run.inputs("train", config.vectorize.kind)
     epochs = count_epochs(config.model)
@@ -115,8 +118,23 @@ def cleanlearn(context: Context) -> None:
             f"{run.issues('train')}: lists other rows than CleanLearning left out; "
             "run `make find_issues` again"
         )
-    save_results(run, classifier, config)
+    save_results(run, classifier, config, labels)
     context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
+
+
+def check_device(run: Run, device: str) -> None:
+    """Stop unless the baseline was trained on this kind of device: the two are compared.
+
+    Raises:
+        ArtifactError: naming both devices.
+    """
+    before = load_record(run.stage("crossval"))["device"]
+    if before != device:
+        raise ArtifactError(
+            f"{run.fold('test', 0)}: the baseline was trained on a {before} and this would train "
+            f"on a {device}; set compute.device={before}, or delete the folder crossval and run "
+            "`make crossval` again"
+        )
 
 
 def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
@@ -125,24 +143,25 @@ def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
     return np.sort(np.searchsorted(rows, np.array(listed, np.int64)))
 
 
-def save_results(run: Run, classifier: Any, config: Config) -> None:
+def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> None:
     """Write the test probabilities of both models, and both as raw text -> probabilities.
 
     A custom scikit-learn estimator is not written: that would take pickle.
     """
-    baseline = artifacts.load_arrays(run.fold("test", 0))
+    baseline = load_fold(run, labels, "test", 0)
     unseen = load_inputs(run.inputs("test", config.vectorize.kind))[:]
     cleaned_probs = classifier.predict_proba(unseen).astype(np.float32)
     artifacts.save_arrays(
         run.test_pred_probs,
-        {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs},
+        {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs}
+        | made_for(run, labels.given[labels.rows("test")]),
     )
     network, learned = network_of(classifier), arrays_of(classifier)
     for name, values in (("baseline", baseline), ("cleaned", learned)):
         run.keras_model(name).unlink(missing_ok=True)
         run.linear_model(name).unlink(missing_ok=True)
         if isinstance(config.vectorize, Tokens) and network is not None:
-            from pipeline.models.deployable import deployable_model
+            from pipeline.models.deployable import deployable_model, save_model
 
             network.set_weights([values[weight] for weight in learned])
             vocabulary = artifacts.load_json(run.vocabulary("train"))
@@ -155,16 +174,6 @@ def save_results(run: Run, classifier: Any, config: Config) -> None:
             vocabulary = artifacts.load_json(run.vocabulary("train"))
             arrays = deployable_arrays(values, vocabulary, config.vectorize)
             artifacts.save_arrays(run.linear_model(name), arrays)
-
-
-def save_model(path: Path, model: Any) -> None:
-    with artifacts.atomic_write(path) as file:
-        temporary = Path(file.name).with_suffix(".keras")
-        try:
-            model.save(temporary)
-            file.write(temporary.read_bytes())
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

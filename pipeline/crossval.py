@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from pipeline import artifacts
-from pipeline.artifacts import SCOPES, Arrays, Labels, Run
+from pipeline.artifacts import SCOPES, Labels, Run
 from pipeline.compute.local import Workers
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.errors import ArtifactError, DataError
+from pipeline.models.checks import check_token_ids
 from pipeline.models.registry import needs_tensorflow
+from pipeline.provenance import check_made_for, load_fold, made_for
 from pipeline.schema import Config, CustomModel
 from pipeline.stage import Context, stage_main
 
@@ -87,8 +89,8 @@ def check_pred_probs(
         pred_probs: (n, num_classes). labels: (n,) given class indices.
 
     Raises:
-        ArtifactError: wrong shape, NaN, negative, a row that does not sum to one, or columns
-            that are clearly not in the order of the classes.
+        ArtifactError: wrong shape, NaN, negative, a row that does not sum to one, columns that
+            are clearly not in the order of the classes, or the same for every text.
     """
     if pred_probs.shape != (len(labels), num_classes):
         raise ArtifactError(
@@ -104,11 +106,17 @@ def check_pred_probs(
             f"{name}: row {position} is no probability distribution ({pred_probs[position]}); "
             "delete the folder crossval and run `make crossval`"
         )
+    enough = len(labels) >= 50 * num_classes
     accuracy = float((pred_probs.argmax(axis=1) == labels).mean())
-    if num_classes == 2 and len(labels) >= 100 and accuracy < 0.2:
+    if enough and accuracy < 0.4 / num_classes:
         raise ArtifactError(
             f"{name}: agrees with only {accuracy:.0%} of the labels, far below chance; its "
             "columns are in another order than the classes"
+        )
+    if enough and (pred_probs == pred_probs[0]).all():
+        raise ArtifactError(
+            f"{name}: is the same for every text; the model was not trained, or no text has a "
+            "word that it knows"
         )
 
 
@@ -174,6 +182,7 @@ def crossval(context: Context) -> None:
     groups = text_groups(run)
     check_folds(labels, groups, artifacts.load_class_names(run), config)
     check_custom(config)
+    check_inputs(run, config)
     check_resources(run, config)
     needed = needs_tensorflow(config.model)
     with Workers(config.compute, context.progress, needs_tensorflow=needed) as workers:
@@ -185,8 +194,8 @@ def crossval(context: Context) -> None:
         if len(missing) < len(tasks):
             context.progress.say(f"{len(tasks) - len(missing)} of {len(tasks)} folds kept")
         for task, result in workers.run(train, missing):
-            stamped = result | {"key": np.array(keys[task])}
-            artifacts.save_arrays(run.fold(task.scope, task.fold), stamped)
+            stamp = made_for(run, task.labels) | {"key": np.array(keys[task])}
+            artifacts.save_arrays(run.fold(task.scope, task.fold), result | stamp)
     metrics = {scope: pool_folds(context, labels, scope) for scope in SCOPES}
     metrics["copies"] = score_copies(run, labels, tasks, groups)
     pool_vectors(run, labels)
@@ -210,6 +219,18 @@ def check_resources(run: Run, config: Config) -> None:
     )
     check_disk(run.stage("crossval"), disk, "free some; finished folds are kept")
     check_memory("crossval", memory, "end other programs, or prepare fewer or shorter texts")
+
+
+def check_inputs(run: Run, config: Config) -> None:
+    """Stop before any training on token ids of another vocabulary.
+
+    Raises:
+        ArtifactError: see check_token_ids.
+    """
+    if config.vectorize.kind == "tokens":
+        for scope in SCOPES:
+            vocabulary = run.vocabulary("all" if scope == "all" else "train")
+            check_token_ids(run.tokens(scope), len(artifacts.load_json(vocabulary)))
 
 
 def remove_other_folds(run: Run, tasks: list[Task]) -> None:
@@ -258,7 +279,7 @@ def score_copies(
 def pool_vectors(run: Run, labels: Labels) -> None:
     """Write the document vectors of the baseline for all rows, where it has any."""
     run.document_vectors.unlink(missing_ok=True)
-    arrays = artifacts.load_arrays(run.fold("test", 0))
+    arrays = load_fold(run, labels, "test", 0)
     if "train_vectors" in arrays:
         vectors = np.empty((len(labels.given), arrays["train_vectors"].shape[1]), np.float32)
         for scope in ("train", "test"):
@@ -273,8 +294,11 @@ def fold_key(stage_key: str, device: str, task: Task) -> str:
 
 def is_finished(run: Run, task: Task, key: str) -> bool:
     """Return whether an interrupted run left this fold, made from the same things."""
+    path = run.fold(task.scope, task.fold)
     try:
-        return str(artifacts.load_arrays(run.fold(task.scope, task.fold))["key"]) == key
+        arrays = artifacts.load_arrays(path)
+        check_made_for(arrays, made_for(run, task.labels), path, "crossval")
+        return str(arrays["key"]) == key
     except (ArtifactError, KeyError):
         return False
 
@@ -288,7 +312,7 @@ def pool_folds(context: Context, labels: Labels, scope: str) -> dict[str, Any]:
     pred_probs = np.full((len(rows), len(artifacts.load_class_names(run))), np.nan, np.float32)
     folds = []
     for fold in range(count):
-        arrays: Arrays = artifacts.load_arrays(run.fold(scope, fold))
+        arrays = load_fold(run, labels, scope, fold)
         held_out = arrays["held_out"]
         pred_probs[held_out] = arrays["pred_probs"]
         curves = {"loss": arrays["loss"].tolist(), "accuracy": arrays["train_accuracy"].tolist()}

@@ -9,6 +9,7 @@ from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Run
 from pipeline.crossval import calibration_error, scores
 from pipeline.errors import ConfigError
+from pipeline.provenance import load_test_pred_probs
 from pipeline.report.page import write_report
 from pipeline.report.summary import print_summary
 from pipeline.review.effect import measure_corrections
@@ -93,7 +94,7 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
     labels, dataset = artifacts.load_labels(run), artifacts.load_json(run.dataset)
     pred_probs = artifacts.load_array(run.pred_probs("all"))
     health = artifacts.load_json(run.health)
-    test = artifacts.load_arrays(run.test_pred_probs)
+    test = load_test_pred_probs(run, labels)
     given = labels.given[labels.rows("test")]
     right = {model: probs.argmax(axis=1) == given for model, probs in test.items()}
     bins = options.calibration_bins

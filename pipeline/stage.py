@@ -69,6 +69,8 @@ FRAME = {
 }
 PAGE_FILES = {".html", ".css", ".js"}  # read by the modules beside them
 LIBRARIES = ("tensorflow", "keras", "scikeras", "cleanlab", "scikit-learn", "numpy", "pandas")
+# Whose versions decide the bits of a training; folds of others are not mixed in by a resume.
+TRAINED_BY = ("python", "tensorflow", "keras", "scikit-learn", "numpy", "scipy")
 
 
 @dataclass
@@ -193,8 +195,9 @@ class Checked:
         }
 
     def key(self, name: str) -> str:
-        """Return a hash of all that the outputs of stage `name` depend on."""
-        text = repr(sorted(self.made_from(name).items(), key=lambda item: item[0]))
+        """Return a hash of all that the outputs of stage `name` depend on, versions included."""
+        made_from = self.made_from(name) | {"versions": versions(TRAINED_BY)}
+        text = repr(sorted(made_from.items(), key=lambda item: item[0]))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -328,9 +331,10 @@ def locked(run: Run) -> Iterator[None]:
 # --- what a record says about the machine --------------------------------------------------
 
 
-def versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in LIBRARIES
+def versions(names: tuple[str, ...] = ("python", *LIBRARIES)) -> dict[str, str]:
+    return {
+        name: platform.python_version() if name == "python" else importlib.metadata.version(name)
+        for name in names
     }
 
 

@@ -12,7 +12,13 @@ import pyarrow.compute as pc
 
 from pipeline import artifacts
 from pipeline.artifacts import Labels, Run
-from pipeline.compute.resources import check_disk, check_memory, token_bytes
+from pipeline.compute.resources import (
+    check_disk,
+    check_memory,
+    counts_bytes,
+    texts_bytes,
+    token_bytes,
+)
 from pipeline.errors import DataError
 from pipeline.schema import Counts, Tokens
 from pipeline.stage import Context, stage_main, start_afresh
@@ -148,6 +154,10 @@ def write_counts(run: Run, texts: pa.Array, labels: Labels, options: Counts) -> 
     """
     from pipeline.models.counts import make_vectorizer
 
+    _, unpacked = artifacts.column_bytes(run.examples, "text")
+    disk, memory = counts_bytes(len(labels.given), text_bytes=unpacked)
+    check_disk(run.stage("vectorize"), disk, "free some")
+    check_memory("vectorize", memory, "prepare fewer or shorter texts")
     strings = np.array([*texts.to_pylist(), None], dtype=object)[:-1]
     sizes = []
     for scope, encoded in ENCODED.items():
@@ -174,6 +184,8 @@ def _csr_arrays(matrix: Any) -> artifacts.Arrays:
 
 def write_texts(run: Run, texts: pa.Array, labels: Labels) -> str:
     """Write the texts of each scope as they are; return a sentence about them."""
+    packed, _ = artifacts.column_bytes(run.examples, "text")
+    check_disk(run.stage("vectorize"), texts_bytes(packed_bytes=packed), "free some")
     for name in artifacts.SCOPES:
         table = pa.table({"text": texts.take(pa.array(labels.rows(name)))})
         artifacts.save_table(run.inputs(name, "texts"), table)

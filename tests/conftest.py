@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.artifacts import Run
@@ -14,6 +16,19 @@ ROOT = Path(__file__).parent.parent
 
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coverage_is_written() -> Iterator[None]:
+    """Wait for multiprocessing's helpers: they save their coverage after their parents ended."""
+    yield
+    helpers = [
+        process
+        for process in psutil.process_iter(["cmdline", "ppid"])
+        if "multiprocessing.resource_tracker" in " ".join(process.info["cmdline"] or [])
+        and process.info["ppid"] == 1
+    ]
+    psutil.wait_procs(helpers, timeout=10)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pipeline import artifacts, cleanlearn
 from pipeline.artifacts import RECORD, Run
 from pipeline.cleanlearn import check_pruning, fit_cleanlearning, issue_positions
 from pipeline.errors import ArtifactError, DataError
+from pipeline.provenance import load_test_pred_probs
 from tests.tiny import load_tiny, run_stage
 
 LABELS = np.array([0, 0, 0, 0, 1, 1])
@@ -90,7 +91,7 @@ def test_a_list_of_other_rows_is_refused(run_copy: Run, monkeypatch: pytest.Monk
 
 
 def test_the_baseline_is_the_one_of_the_test_scope(tiny_run: Run) -> None:
-    both = artifacts.load_arrays(tiny_run.test_pred_probs)
+    both = load_test_pred_probs(tiny_run, artifacts.load_labels(tiny_run))
     assert set(both) == {"baseline", "cleanlearning"}
     np.testing.assert_array_equal(
         both["baseline"], artifacts.load_array(tiny_run.pred_probs("test"))

@@ -14,7 +14,7 @@ import pytest
 from pipeline import cli, errors
 from pipeline.cli import ConfigOption
 from tests.commands import code_of
-from tests.tiny import ROOT, SETTINGS, TINY, command, sets
+from tests.tiny import ROOT, SETTINGS, TINY, command, sets, unmeasured
 
 ENDS = [
     (None, 0, ""),
@@ -138,6 +138,7 @@ def test_a_running_crossval_ends_at_once_and_leaves_no_process(
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        env=unmeasured(),
         start_new_session=True,
     )
     assert process.stdout is not None

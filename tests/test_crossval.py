@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
-from pipeline import artifacts, crossval, prepare
+from pipeline import artifacts, crossval, prepare, stage
 from pipeline.artifacts import RECORD, Labels, Run
 from pipeline.compute.training_task import Task, train
 from pipeline.config import load_config
@@ -73,6 +73,23 @@ def test_swapped_columns_are_stopped() -> None:
     check_pred_probs(pred_probs, labels, num_classes=2, name="a.npy")
     with pytest.raises(ArtifactError, match="columns are in another order than the classes"):
         check_pred_probs(pred_probs[:, ::-1], labels, num_classes=2, name="a.npy")
+
+
+def test_permuted_columns_of_many_classes_are_stopped() -> None:
+    labels = np.random.default_rng(0).integers(0, 4, 400)
+    pred_probs = np.where(labels[:, None] == range(4), 0.7, 0.1)
+    check_pred_probs(pred_probs, labels, num_classes=4, name="a.npy")
+    with pytest.raises(ArtifactError, match="columns are in another order than the classes"):
+        check_pred_probs(pred_probs[:, [1, 2, 3, 0]], labels, num_classes=4, name="a.npy")
+
+
+def test_the_same_probabilities_for_every_text_are_stopped() -> None:
+    labels = np.arange(200) % 2
+    constant = np.tile([0.6, 0.4], (200, 1))
+    with pytest.raises(ArtifactError, match=r"a.npy: is the same for every text"):
+        check_pred_probs(constant, labels, num_classes=2, name="a.npy")
+    constant[7] = [0.5, 0.5]
+    check_pred_probs(constant, labels, num_classes=2, name="a.npy")
 
 
 @pytest.mark.parametrize("scope", ["all", "train", "test"])
@@ -235,6 +252,26 @@ def test_folds_of_another_device_are_not_kept(tiny_run: Run) -> None:
     task = plan(tiny_run)[0]
     keys = {crossval.fold_key("stage", device, task) for device in ("cpu", "gpu")}
     assert len(keys) == 2
+
+
+def test_folds_of_other_library_versions_are_not_kept(
+    run_copy: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outputs(run_copy)
+    monkeypatch.setattr(stage, "versions", lambda names: dict.fromkeys(names, "0"))
+    (run_copy.fold("all", 0)).unlink()
+    key = stage.Checked(load_tiny().config, run_copy).key("crossval")
+    monkeypatch.undo()
+    assert key != stage.Checked(load_tiny().config, run_copy).key("crossval")
+    for path in run_copy.stage("crossval").rglob("fold_*.npz"):
+        arrays = artifacts.load_arrays(path)
+        scope, fold = path.parent.name, int(path.stem[-2:])
+        task = next(t for t in plan(run_copy) if (t.scope, t.fold) == (scope, fold))
+        arrays["key"] = np.array(crossval.fold_key(key, "cpu", task))
+        artifacts.save_arrays(path, arrays)
+    trained, after = crossval_again(run_copy, monkeypatch)
+    assert len(trained) == 5
+    assert after == before
 
 
 def test_fewer_folds_leave_no_file_of_the_others(

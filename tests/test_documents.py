@@ -44,3 +44,14 @@ def test_overrides_in_the_readme_name_keys() -> None:
 
 def test_the_readme_is_finished() -> None:
     assert "@@" not in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_guard_is_proved_by_a_test_that_exists() -> None:
+    cells = re.findall(r"\| (tests/[^|]+) \|", (ROOT / "docs" / "faults.md").read_text())
+    named = 0
+    for part in "; ".join(cells).split("; "):
+        source = (ROOT / part.split()[0]).read_text(encoding="utf-8")
+        for name in re.findall(r"`(test_\w+)`", part):
+            assert f"def {name}(" in source, part
+            named += 1
+    assert named >= 15

@@ -15,6 +15,7 @@ from pipeline.evaluate import (
     compare_published,
     score_against_truth,
 )
+from pipeline.provenance import load_test_pred_probs
 from pipeline.report.summary import sentence, shown
 from pipeline.schema import PublishedFigure
 from pipeline.stage import STAGES
@@ -144,7 +145,7 @@ def test_metrics_have_the_promised_keys_and_agree_with_the_artifacts(tiny_run: R
     assert metrics["issues"]["all"]["top_rows"] == top
     labels = artifacts.load_labels(tiny_run)
     given = labels.given[labels.rows("test")]
-    both = artifacts.load_arrays(tiny_run.test_pred_probs)
+    both = load_test_pred_probs(tiny_run, labels)
     for model, pred_probs in both.items():
         right = (pred_probs.argmax(axis=1) == given).mean()
         assert metrics["test_accuracy"][model] == pytest.approx(right)

@@ -18,7 +18,7 @@ from pipeline.artifacts import RECORD, Run
 from pipeline.config import load_config
 from pipeline.errors import ArtifactError, LockedError
 from pipeline.stage import STAGES, Checked, Context, code_version, execute, locked
-from tests.tiny import ROOT, SETTINGS, TINY, command, load_tiny, run_stage, sets
+from tests.tiny import ROOT, SETTINGS, TINY, command, load_tiny, run_stage, sets, unmeasured
 
 FIGURES = (
     "accuracy_difference",
@@ -357,6 +357,7 @@ def test_a_second_process_is_refused_and_a_killed_one_holds_nothing(tmp_path: Pa
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        env=unmeasured(),
     )
     try:
         assert holder.stdout is not None

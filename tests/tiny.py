@@ -61,5 +61,10 @@ def command(
     )
 
 
+def unmeasured() -> dict[str, str]:
+    """Return the environment of a process that gets killed, and may leave half a coverage file."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
+
 def sets(*overrides: str) -> list[str]:
     return [argument for override in overrides for argument in ("--set", override)]

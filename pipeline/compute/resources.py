@@ -12,6 +12,7 @@ from pipeline.errors import ResourceError
 
 TENSORFLOW_BYTES = 300_000_000  # resident after the import, before any training
 PROBABILITY_BYTES = 4
+STRING_BYTES = 49  # of a Python string, besides its characters
 
 
 def check_disk(folder: Path, needed: int, remedy: str) -> None:
@@ -49,6 +50,24 @@ def token_bytes(examples: int, *, sequence_length: int, itemsize: int) -> tuple[
     """
     cells = examples * sequence_length
     return 2 * cells * itemsize, cells * (itemsize + 1)
+
+
+def counts_bytes(examples: int, *, text_bytes: int) -> tuple[int, int]:
+    """Return (disk, memory) of word counts by two vocabularies.
+
+    On disk is at least where each text begins (4 bytes). In memory are the texts as Python
+    strings, each `STRING_BYTES` longer than its characters.
+    """
+    return 2 * 4 * examples, text_bytes + STRING_BYTES * examples
+
+
+def texts_bytes(*, packed_bytes: int) -> int:
+    """Return the disk space of the texts of three scopes, each text in two of them.
+
+    packed_bytes: of the texts in examples.parquet. Those of train and of test may pack better
+    apart, so half as much is asked for them.
+    """
+    return packed_bytes * 3 // 2
 
 
 def crossval_bytes(

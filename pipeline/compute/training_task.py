@@ -11,6 +11,7 @@ import numpy as np
 from pipeline import artifacts
 from pipeline.artifacts import Arrays
 from pipeline.errors import DataError
+from pipeline.models.checks import check_fitted
 from pipeline.models.registry import (
     arrays_of,
     count_epochs,
@@ -116,7 +117,12 @@ def training_set(task: Task) -> tuple[Any, np.ndarray, np.ndarray | None]:
 
 
 def apply(task: Task, classifier: Any) -> Arrays:
-    """Return what a fitted classifier says of the rows it was not fitted on."""
+    """Return what a fitted classifier says of the rows it was not fitted on.
+
+    Raises:
+        DataError: see check_fitted.
+    """
+    check_fitted(classifier, task.labels, name=task.name)
     if task.predict is None:
         held_out, unseen = task.held_out, load_inputs(task.tokens)[task.held_out]
     else:

@@ -1,11 +1,18 @@
 """A trained network as one Keras model from raw text to class probabilities."""
 
+import json
+import re
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from pipeline import artifacts
 from pipeline.vectorize import LINE_BREAK, PUNCTUATION
+
+NO_DATE = "1980-01-01@00:00:00"  # the zero of zip files
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
@@ -28,3 +35,35 @@ def deployable_model(
     # The same layers without the class of the network, which a reader of the file need not have.
     plain = keras.Model(network.inputs[0], network.outputs[0])
     return keras.Model(texts, plain(vectorizer(texts)))
+
+
+def save_model(path: Path, model: keras.Model) -> None:
+    """Write a model as Keras does, but without traces of when and where: same model, same bytes."""
+    with artifacts.atomic_write(path) as file:
+        temporary = Path(file.name).with_suffix(".keras")
+        try:
+            model.save(temporary)
+            with zipfile.ZipFile(temporary) as saved, zipfile.ZipFile(file, "w") as archive:
+                for name in saved.namelist():
+                    data = _without_traces(name, saved.read(name))
+                    archive.writestr(zipfile.ZipInfo(name), data)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _without_traces(name: str, data: bytes) -> bytes:
+    """Return a member of a .keras file without its date, and objects numbered from 1.
+
+    Keras numbers the objects that occur twice by their addresses in memory.
+    """
+    if name == "metadata.json":
+        return json.dumps(json.loads(data) | {"date_saved": NO_DATE}).encode()
+    if name != "config.json":
+        return data
+    numbers: dict[bytes, int] = {}
+
+    def renumber(match: re.Match[bytes]) -> bytes:
+        number = numbers.setdefault(match[1], len(numbers) + 1)
+        return b'"shared_object_id": %d' % number
+
+    return re.sub(rb'"shared_object_id": (\d+)', renumber, data)

@@ -40,7 +40,7 @@ def study(
         Workers(loaded.config.compute, progress, needs_tensorflow=needed) as workers,
     ):
         artifacts.sweep_temporary(run.study)
-        trainings = Trainings(run.study / "trainings", checked.key("crossval"), workers)
+        trainings = Trainings(run, checked.key("crossval"), workers)
         part = study_noise(loaded, run, trainings) if noise else study_seeds(loaded, run, trainings)
         artifacts.save_json(run.study / f"{name}_part.json", part)
         whole = join_parts(run)

@@ -15,6 +15,7 @@ from pipeline.config import Loaded
 from pipeline.crossval import plan_folds, text_groups
 from pipeline.errors import ArtifactError
 from pipeline.models.registry import derive_seed
+from pipeline.provenance import check_made_for, made_for
 from pipeline.schema import Config
 from pipeline.study.arms import Arm
 
@@ -36,8 +37,9 @@ class Trial:
 class Trainings:
     """Runs tasks and keeps each result under its name, with a hash of all it was made from."""
 
-    def __init__(self, folder: Path, key: str, workers: Workers) -> None:
-        self.folder = folder
+    def __init__(self, run: Run, key: str, workers: Workers) -> None:
+        self.results = run
+        self.folder = run.study / "trainings"
         self.key = key
         self.workers = workers
 
@@ -53,22 +55,26 @@ class Trainings:
             kept_count = len(tasks) - len(missing)
             self.workers.progress.say(f"{kept_count} of {len(tasks)} trainings kept")
         for task, result in self.workers.run(train, missing):
-            stamped = result | {"key": np.array(self._key_of(task))}
-            artifacts.save_arrays(self._path(task), stamped)
+            stamp = made_for(self.results, task.labels)
+            stamp |= {"key": np.array(self._key_of(task))}
+            artifacts.save_arrays(self._path(task), result | stamp)
             yield task, result
 
     def _path(self, task: Task) -> Path:
         return self.folder / (task.name.replace(" ", "_") + ".npz")
 
     def _kept(self, task: Task) -> Arrays | None:
+        path = self._path(task)
         try:
-            arrays = artifacts.load_arrays(self._path(task))
+            arrays = artifacts.load_arrays(path)
+            check_made_for(arrays, made_for(self.results, task.labels), path, "study")
             return arrays if str(arrays["key"]) == self._key_of(task) else None
         except (ArtifactError, KeyError):
             return None
 
     def _key_of(self, task: Task) -> str:
-        digest = hashlib.sha256(f"{self.key} {task.name} {task.seed} {task.path}".encode())
+        made_from = (self.key, self.workers.device, task.name, task.seed, task.path)
+        digest = hashlib.sha256(" ".join(map(str, made_from)).encode())
         for array in (task.labels, task.held_out, task.weights):
             digest.update(b"\0" if array is None else array.tobytes())
         return digest.hexdigest()

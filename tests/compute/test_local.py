@@ -16,6 +16,7 @@ from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
 from pipeline.schema import Compute
 from tests.compute.jobs import Job, die, fail, work
+from tests.tiny import unmeasured
 
 JOBS = [Job(number) for number in range(5)]
 TWO = Compute(workers=2, device="cpu")
@@ -106,7 +107,7 @@ if __name__ == "__main__":
         list(workers.run(sleep, [Job(1), Job(2)]))
 """
     command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unmeasured()) as parent:
         assert parent.stdout is not None
         as_asked, *pids = parent.stdout.readline().split()
         workers = [psutil.Process(int(pid)) for pid in pids]

@@ -1,15 +1,25 @@
 """What cannot fit is refused before the work, with what to lower; what can is not."""
 
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run
-from pipeline.compute.resources import check_disk, check_memory, crossval_bytes, token_bytes
+from pipeline.compute.resources import (
+    check_disk,
+    check_memory,
+    counts_bytes,
+    crossval_bytes,
+    texts_bytes,
+    token_bytes,
+)
 from pipeline.errors import ResourceError
+from tests.faults.matrix import COUNTS
 from tests.tiny import load_tiny, run_stage
 
 
@@ -34,6 +44,47 @@ def test_the_estimates_are_below_what_a_run_takes(tiny_run: Run) -> None:
     disk, memory = crossval_bytes(280, 2, inputs=1000, tensorflow=True)
     assert 280 * 2 * 8 < disk < taken
     assert memory > 1e8
+
+
+TEXTS = "vectorize={kind: texts}"
+
+
+def test_the_estimates_of_counts_and_texts_are_below_what_a_run_takes(run_copy: Run) -> None:
+    packed, unpacked = artifacts.column_bytes(run_copy.examples, "text")
+    texts = artifacts.load_table(run_copy.examples, ["text"]).column("text").to_pylist()
+    assert 0 < packed < unpacked
+    for overrides, kind in ((COUNTS, "counts"), (TEXTS, "texts")):
+        run_stage("vectorize", load_tiny(overrides, MODELS[kind]), run_copy.folder.parent)
+        paths = [run_copy.inputs(scope, kind) for scope in artifacts.SCOPES]
+        taken = sum(path.stat().st_size for path in paths)
+        if kind == "texts":
+            assert 0 < texts_bytes(packed_bytes=packed) < taken
+        else:
+            disk, memory = counts_bytes(len(texts), text_bytes=unpacked)
+            assert 0 < disk < taken
+            assert 0 < memory <= 1.01 * sum(map(sys.getsizeof, texts)) + 1000
+
+
+MODELS = {
+    "counts": "model={name: multinomial_nb, alpha: 1.0}",
+    "texts": "model={name: custom, function: 'a:b', epochs: 1, batch_size: 1, options: {}}",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacking"), [("counts", "disk"), ("counts", "memory"), ("texts", "disk")]
+)
+def test_counts_and_texts_that_cannot_fit_are_not_begun(
+    run_copy: Run, monkeypatch: pytest.MonkeyPatch, kind: str, lacking: str
+) -> None:
+    overrides = {"counts": COUNTS, "texts": TEXTS}[kind], MODELS[kind]
+    if lacking == "disk":
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    else:
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    with pytest.raises(ResourceError, match=f"needs at least .* of {lacking}"):
+        run_stage("vectorize", load_tiny(*overrides), run_copy.folder.parent)
+    assert not list(run_copy.stage("vectorize").glob("*"))
 
 
 @pytest.mark.parametrize(

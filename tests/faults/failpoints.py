@@ -2,10 +2,12 @@
 product: the functions it calls are replaced from outside.
 
 A step is a write to a temporary file (half of it arrives), or a call of one of OPERATIONS.
+Keras opens the files it saves by itself, through `zipfile`: their writes are steps, too.
 """
 
 import errno
 import functools
+import io
 import os
 import signal
 import tempfile
@@ -30,6 +32,7 @@ class Steps:
         for name in OPERATIONS:
             setattr(os, name, self._counted(getattr(os, name), name))
         tempfile.NamedTemporaryFile = self._file_maker(tempfile.NamedTemporaryFile)  # type: ignore[misc, assignment]
+        io.open = self._opener(io.open)  # type: ignore[assignment]
 
     def _reached(self, name: str, *args: Any) -> bool:
         if self.fault == "full" and (name in NEED_NO_SPACE or _exists(name, *args)):
@@ -57,20 +60,38 @@ class Steps:
             if self._reached("open"):
                 self._strike()
             file = function(*args, **kwargs)
-            write = file.file.write
-
-            def counted(data: Any) -> Any:
-                if self._reached("write"):
-                    view = memoryview(data).cast("B")
-                    write(view[: len(view) // 2])
-                    file.file.flush()
-                    self._strike()
-                return write(data)
-
-            file.write = counted
+            file.write = self._counted_write(file.file)
             return file
 
         return make
+
+    def _opener(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        from pipeline.artifacts import TEMPORARY
+
+        @functools.wraps(function)
+        def opened(name: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+            if "w" not in mode or TEMPORARY not in str(name):
+                return function(name, mode, *args, **kwargs)
+            if self._reached("open"):
+                self._strike()
+            file = function(name, mode, *args, **kwargs)
+            file.write = self._counted_write(file)
+            return file
+
+        return opened
+
+    def _counted_write(self, file: Any) -> Callable[[Any], Any]:
+        write = file.write
+
+        def counted(data: Any) -> Any:
+            if self._reached("write"):
+                view = memoryview(data).cast("B")
+                write(view[: len(view) // 2])
+                file.flush()
+                self._strike()
+            return write(data)
+
+        return counted
 
 
 def _exists(name: str, *args: Any) -> bool:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.faults.failpoints import leftovers
-from tests.tiny import ROOT
+from tests.tiny import ROOT, unmeasured
 
 # All wait for one moment, then want the lock; who has it holds it until the others are gone.
 START = """
@@ -48,6 +48,7 @@ def test_of_many_starts_one_wins(tmp_path: Path, long: bool) -> None:
                 stderr=subprocess.PIPE,
                 text=True,
                 cwd=ROOT,
+                env=unmeasured(),
             )
             for _ in range(count)
         ]

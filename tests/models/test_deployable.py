@@ -1,5 +1,7 @@
 """The deployable model gives raw text the probabilities the network gives its tokens."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import keras
@@ -10,7 +12,7 @@ import tensorflow as tf
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.models import deployable
-from pipeline.models.deployable import deployable_model
+from pipeline.models.deployable import deployable_model, save_model
 from pipeline.models.network import FastText
 from pipeline.vectorize import build_vocabulary, encode, split_words
 from pipeline.vectorize import standardize as standardize_column
@@ -54,3 +56,20 @@ def test_the_shipped_models_give_the_test_probabilities(tiny_run: Run) -> None:
     for name, key in (("baseline", "baseline"), ("cleaned", "cleanlearning")):
         model = keras.models.load_model(tiny_run.keras_model(name), compile=False)
         np.testing.assert_allclose(model(tf.constant(texts)).numpy(), expected[key], atol=1e-5)
+
+
+def test_a_saved_model_is_the_same_bytes_whenever_and_wherever(tmp_path: Path) -> None:
+    """Objects lie at other addresses, and names count up, from one process to the next."""
+    saved = []
+    for name in ("a", "b"):
+        keras.utils.clear_session()
+        model = deployable_model(make_network(5), ["", "[UNK]", "x", "y", "z"], sequence_length=6)
+        save_model(tmp_path / f"{name}.keras", model)
+        saved.append((tmp_path / f"{name}.keras").read_bytes())
+    assert saved[0] == saved[1]
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert json.loads(archive.read("metadata.json"))["date_saved"] == deployable.NO_DATE
+    loaded = keras.models.load_model(tmp_path / "a.keras", compile=False)
+    texts = tf.constant(["x y", "", "z"])
+    np.testing.assert_array_equal(loaded(texts).numpy(), model(texts).numpy())
+    assert not list(tmp_path.glob(f"{artifacts.TEMPORARY}*"))

@@ -3,6 +3,8 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.config import Loaded, load_config
 from pipeline.data.sample import CLASS_NAMES, generate_reviews
+from pipeline.stage import Checked
 from pipeline.study import trials
 from pipeline.study.__main__ import study
 from tests.tiny import run_stages
@@ -181,6 +184,27 @@ def test_a_lost_training_is_done_again_alone(
     study(loaded.path, list(SETTINGS), run.folder.parent)
     assert trained == ["seed 2 train fold 1"]
     assert lost.read_bytes() == kept
+
+
+def test_trainings_of_another_device_or_dataset_are_not_kept(helped: tuple[Loaded, Run]) -> None:
+    loaded, run = helped
+    trial = trials.Trial("seed 1", 1, {"train": artifacts.load_labels(run).fitted("train")})
+    task = trials.fold_tasks(trial, loaded, run, artifacts.load_labels(run))[0]
+    key = Checked(loaded.config, run).key("crossval")
+    kept = {}
+    for device in ("cpu", "gpu"):
+        workers: Any = SimpleNamespace(device=device)
+        kept[device] = trials.Trainings(run, key, workers)._kept(task)
+    assert kept["cpu"] is not None
+    assert kept["gpu"] is None
+    fingerprint = artifacts.load_json(run.dataset)["fingerprint"]
+    assert str(kept["cpu"]["dataset"]) == fingerprint
+    path = run.study / "trainings" / "seed_1_train_fold_1.npz"
+    data = path.read_bytes()
+    artifacts.save_arrays(path, kept["cpu"] | {"dataset": np.array("sha256:0")})
+    cpu: Any = SimpleNamespace(device="cpu")
+    assert trials.Trainings(run, key, cpu)._kept(task) is None
+    path.write_bytes(data)
 
 
 def test_repeated_seeds_are_refused() -> None:
