@@ -15,6 +15,7 @@ from pipeline.artifacts import SCOPES, Arrays, Labels, Run
 from pipeline.compute.local import Workers
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
+from pipeline.data.problems import varies
 from pipeline.errors import ArtifactError, DataError
 from pipeline.models.registry import needs_tensorflow
 from pipeline.schema import Config, CustomModel
@@ -48,9 +49,7 @@ def plan_folds(
 
 def text_groups(run: Run) -> np.ndarray:
     """Return (n,) numbers that are equal for examples with the same text."""
-    texts = artifacts.load_table(run.examples, ["text"]).column("text").combine_chunks()
-    groups: np.ndarray = texts.dictionary_encode().indices.to_numpy()
-    return groups
+    return artifacts.load_array(run.text_groups)
 
 
 def check_folds(labels: Labels, groups: np.ndarray, class_names: list[str], config: Config) -> None:
@@ -244,8 +243,7 @@ def score_copies(
     for task in tasks:
         if task.scope == "all":
             fold_of[task.held_out] = task.fold
-    pairs = np.unique(np.stack([groups, fold_of]), axis=1)
-    leaks = np.bincount(pairs[0])[groups] > 1
+    leaks = varies(groups, fold_of)[groups]
     pred_probs = artifacts.load_array(run.pred_probs("all"))
     given = labels.given
     return {

@@ -123,7 +123,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "options a list": ({"model": CUSTOM | {"options": [1]}}, ["model.options"]),
     "filter": ({"find_issues": {"filter_by": "best", "return_indices_ranked_by": "self_confidence",
                                 "frac_noise": 1.0, "min_examples_per_class": 1,
-                                "neighbors": False}},
+                                "neighbors": False, "batch_size": None}},
                ["find_issues.filter_by", "prune_by_noise_rate", "best"]),
     "group_duplicates": ({"crossval": {"group_duplicates": 1, "all": {"folds": 2, "shuffle": True},
                                        "train": {"folds": 2, "shuffle": True}}},
