@@ -103,7 +103,7 @@ def cleanlearn(context: Context) -> None:
     inputs = run.inputs("train", config.vectorize.kind)
     epochs = count_epochs(config.model)
     classifier, pruned = fit_cleanlearning(
-        load_inputs(inputs)[:],
+        load_inputs(inputs),
         given,
         artifacts.load_array(run.pred_probs("train")),
         config,
@@ -131,7 +131,7 @@ def save_results(run: Run, classifier: Any, config: Config) -> None:
     A custom scikit-learn estimator is not written: that would take pickle.
     """
     baseline = artifacts.load_arrays(run.fold("test", 0))
-    unseen = load_inputs(run.inputs("test", config.vectorize.kind))[:]
+    unseen = load_inputs(run.inputs("test", config.vectorize.kind))
     cleaned_probs = classifier.predict_proba(unseen).astype(np.float32)
     artifacts.save_arrays(
         run.test_pred_probs,
