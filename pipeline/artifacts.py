@@ -263,7 +263,7 @@ class ArrayFile:
         Raises:
             ResourceError: no space left.
         """
-        data = memoryview(np.ascontiguousarray(rows, self.dtype).ravel().view(np.uint8))
+        data = np.ascontiguousarray(rows, self.dtype).ravel().view(np.uint8).data
         try:
             with self.path.open("r+b", buffering=0) as file:
                 file.seek(self.start + first * self.row_bytes)

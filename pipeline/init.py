@@ -182,7 +182,7 @@ find_issues:                  # the names and values of cleanlab.filter.find_lab
   frac_noise: 1.0             # share of the estimated errors that is listed
   min_examples_per_class: 1
   neighbors: true             # near duplicates and outliers among the network's document vectors
-  batch_size: null            # more examples go through cleanlab's batched finder, this many at a time
+  batch_size: null            # above so many examples: cleanlab's batched finder, so many at once
 
 cleanlearn:
   max_pruned_fraction: 0.5    # stop when more of the training set than this would be left out

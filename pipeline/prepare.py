@@ -18,7 +18,6 @@ from pipeline.data.sources import read_examples
 from pipeline.errors import DataError
 from pipeline.review.corrections import Corrected, apply_journal
 from pipeline.review.effect import keep_metrics_before
-from pipeline.scratch import scratch_in
 from pipeline.stage import Context, stage_main
 
 
@@ -107,12 +106,6 @@ def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch
 
 def prepare(context: Context) -> None:
     """Read the dataset, correct it, and write examples.parquet and dataset.json."""
-    with scratch_in(context.run.stage("prepare")):
-        prepare_examples(context)
-
-
-def prepare_examples(context: Context) -> None:
-    """Do the work of `prepare`, with room for scratch files."""
     check_room(context)
     examples = read_examples(context.config.dataset, seed=context.config.seed)
     context.run.corrections.unlink(missing_ok=True)

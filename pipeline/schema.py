@@ -186,6 +186,10 @@ class FindIssues(Section):
     neighbors: bool
     batch_size: Count | None
 
+    def is_batched(self, count: int) -> bool:
+        """Return whether so many examples go through cleanlab's batched finder."""
+        return self.batch_size is not None and count > self.batch_size
+
     def filter_options(self) -> dict[str, Any]:
         """Return the arguments of cleanlab.filter.find_label_issues, apart from the ranking."""
         return self.model_dump(exclude={"return_indices_ranked_by", "neighbors", "batch_size"})

@@ -160,11 +160,11 @@ class StoredArray:
     def write(self, at: int, piece: np.ndarray) -> None:
         """Put `piece` at position `at`; what is not written yet in between is zero."""
         data = np.ascontiguousarray(piece, self.dtype).ravel().view(np.uint8)
-        self._file.write(at * self.dtype.itemsize, memoryview(data))
+        self._file.write(at * self.dtype.itemsize, data.data)
         self._size = max(self._size, at + len(piece))
 
     def read(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Return the numbers from `first` up to and without `last`."""
         piece = np.empty((self._size if last is None else last) - first, self.dtype)
-        self._file.read(first * self.dtype.itemsize, memoryview(piece.view(np.uint8)))
+        self._file.read(first * self.dtype.itemsize, piece.view(np.uint8).data)
         return piece

@@ -259,9 +259,8 @@ def count_batches(batches: Sequence[Batch], told: Told) -> list[pa.Table]:
     for batch in batches:
         words = split_words(batch.texts())
         distinct = np.frombuffer("\n".join(words.distinct).encode(), np.uint8)  # no word has one
-        arrays = {"codes": words.codes, "starts": words.starts, "distinct": distinct}
         with writing(batch.folder):
-            np.savez(batch.words, **arrays)
+            np.savez(batch.words, codes=words.codes, starts=words.starts, distinct=distinct)
         columns = {
             "word": pa.array(words.distinct, pa.large_string()),
             "all": count_words(words, np.ones(len(batch.is_train), bool)),

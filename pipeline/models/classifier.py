@@ -74,7 +74,8 @@ class FastTextClassifier(TextClassifier):
     ) -> tuple[Any, Any]:
         """Check X and y as SciKeras does; rows on disk stay there."""
         if not isinstance(X, TokenRows):
-            return super()._validate_data(X, y, reset=reset, y_numeric=y_numeric)
+            X, y = super()._validate_data(X, y, reset=reset, y_numeric=y_numeric)
+            return X, y
         _, y = super()._validate_data(None, y, reset=reset, y_numeric=y_numeric)
         super()._validate_data(np.asarray(X[:1]), None, reset=reset)
         return X, y

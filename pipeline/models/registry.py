@@ -94,8 +94,8 @@ def needs_tensorflow(model: Model) -> bool:
 def load_inputs(path: Path) -> Any:
     """Return X from a file of the vectorize stage, by its kind.
 
-    .npy: (n, positions) token ids, left on disk until read (TokenRows). .npz: (n, words) sparse counts.
-    .parquet: (n,) texts as Python strings.
+    .npy: (n, positions) token ids, left on disk until read: TokenRows. .npz: (n, words) sparse
+    counts. .parquet: (n,) texts as Python strings.
     """
     from pipeline import artifacts
 
