@@ -248,48 +248,6 @@ def save_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-@dataclass(frozen=True)
-class ArrayFile:
-    """An .npy file that is being written: rows of any place, by any process."""
-
-    path: Path
-    start: int
-    row_bytes: int
-    dtype: np.dtype
-
-    def write(self, first: int, rows: np.ndarray) -> None:
-        """Put `rows` at row `first` of the array.
-
-        Raises:
-            ResourceError: no space left.
-        """
-        data = np.ascontiguousarray(rows, self.dtype).ravel().view(np.uint8).data
-        try:
-            with self.path.open("r+b", buffering=0) as file:
-                file.seek(self.start + first * self.row_bytes)
-                while data:
-                    data = data[file.write(data) :]
-        except OSError as error:
-            raise ResourceError(f"{self.path}: cannot be written: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def array_writer(path: Path, shape: tuple[int, int], dtype: np.dtype) -> Iterator[ArrayFile]:
-    """Yield an array to fill with rows; `path` appears when the block ends."""
-    with atomic_write(path) as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(dtype),
-            "fortran_order": False,
-            "shape": shape,
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        row_bytes = shape[1] * dtype.itemsize
-        start = file.tell()
-        file.truncate(start + shape[0] * row_bytes)
-        file.flush()
-        yield ArrayFile(Path(file.name), start, row_bytes, dtype)
-
-
 def load_array(path: Path, *, mapped: bool = False) -> np.ndarray:
     """Return the array in `path`; `mapped` leaves it on disk until it is read."""
     with _reading(path):

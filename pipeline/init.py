@@ -19,7 +19,7 @@ from pipeline.data.guess import Guess, guess_dataset
 from pipeline.data.sections import Dataset
 from pipeline.data.sources import read_examples
 from pipeline.errors import ConfigError
-from pipeline.vectorize import split_words
+from pipeline.words import split_words
 
 SEED = 123456
 MAX_FOLDS, MIN_COUNT = 5, 3

@@ -11,7 +11,7 @@ from pipeline.artifacts import Run
 from pipeline.compute.device import load_tensorflow
 from pipeline.config import load_config
 from pipeline.data.sections import TfdsDataset
-from pipeline.vectorize import (
+from pipeline.words import (
     build_vocabulary,
     encode,
     split_words,

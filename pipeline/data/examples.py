@@ -33,9 +33,9 @@ def group_texts(texts: Iterable[str]) -> np.ndarray:
 
     What is compared is a hash of each text.
     """
-    digests = b"".join(
-        hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).digest() for text in texts
-    )
+    digests = bytearray()
+    for text in texts:
+        digests += hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).digest()
     buffers = [None, pa.py_buffer(digests)]
     hashes = pa.Array.from_buffers(pa.binary(HASH_BYTES), len(digests) // HASH_BYTES, buffers)
     groups: np.ndarray = hashes.dictionary_encode().indices.to_numpy()

@@ -1,11 +1,15 @@
-"""Rows of an array on disk: which ones, and no more of them in memory than are looked at."""
+"""Arrays on disk, read and written by rows: no more of them in memory than are looked at."""
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline import artifacts
+from pipeline.errors import ResourceError
 
 
 class TokenRows:
@@ -34,3 +38,45 @@ class TokenRows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         rows = artifacts.load_array(self.path, mapped=True)[self.positions]
         return rows if dtype is None else rows.astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """An .npy file that is being written: rows of any place, by any process."""
+
+    path: Path
+    start: int
+    row_bytes: int
+    dtype: np.dtype
+
+    def write(self, first: int, rows: np.ndarray) -> None:
+        """Put `rows` at row `first` of the array.
+
+        Raises:
+            ResourceError: no space left.
+        """
+        data = np.ascontiguousarray(rows, self.dtype).ravel().view(np.uint8).data
+        try:
+            with self.path.open("r+b", buffering=0) as file:
+                file.seek(self.start + first * self.row_bytes)
+                while data:
+                    data = data[file.write(data) :]
+        except OSError as error:
+            raise ResourceError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def array_writer(path: Path, shape: tuple[int, int], dtype: np.dtype) -> Iterator[ArrayFile]:
+    """Yield an array to fill with rows; `path` appears when the block ends."""
+    with artifacts.atomic_write(path) as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(dtype),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        row_bytes = shape[1] * dtype.itemsize
+        start = file.tell()
+        file.truncate(start + shape[0] * row_bytes)
+        file.flush()
+        yield ArrayFile(Path(file.name), start, row_bytes, dtype)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipeline.vectorize import LINE_BREAK, PUNCTUATION
+from pipeline.words import LINE_BREAK, PUNCTUATION
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
