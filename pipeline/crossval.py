@@ -17,7 +17,7 @@ from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.data.problems import varies
 from pipeline.errors import ArtifactError, DataError
-from pipeline.models.registry import needs_tensorflow
+from pipeline.models.registry import needs_tensorflow, reads_by_blocks
 from pipeline.schema import Config, CustomModel
 from pipeline.stage import Context, stage_main
 
@@ -201,10 +201,11 @@ def check_resources(run: Run, config: Config) -> None:
         ResourceError: see pipeline.compute.resources.
     """
     dataset = artifacts.load_json(run.dataset)
+    inputs = run.inputs("all", config.vectorize.kind)
     disk, memory = crossval_bytes(
         dataset["num_examples"],
         dataset["num_classes"],
-        inputs=run.inputs("all", config.vectorize.kind).stat().st_size,
+        inputs=0 if reads_by_blocks(config.model) else inputs.stat().st_size,
         tensorflow=needs_tensorflow(config.model),
     )
     check_disk(run.stage("crossval"), disk, "free some; finished folds are kept")

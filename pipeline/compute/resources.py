@@ -62,8 +62,8 @@ def crossval_bytes(
     """Return (disk, memory) of the cross-validation.
 
     On disk every example has its probabilities twice, in folds and pooled, in two scopes, and
-    its position in the folds (8 bytes). In memory are the inputs of a fold, `inputs` bytes in
-    all, and their library.
+    its position in the folds (8 bytes). In memory are the inputs of a fold, of `inputs` bytes of
+    them that a classifier holds, and their library.
     """
     disk = examples * 2 * (2 * classes * PROBABILITY_BYTES + 8)
     return disk, inputs // 2 + TENSORFLOW_BYTES * tensorflow

@@ -79,10 +79,6 @@ class PoolLayout(NamedTuple):
         masks[present] = sizes - 1
         return cls(present, sizes, starts, masks)
 
-    @property
-    def rows(self) -> int:
-        return int(self.sizes.sum())
-
     def choose_rows(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a random row of the pool for each entry, given its occurrences: int32."""
         rows = np.empty(len(counts), np.int32)
@@ -148,10 +144,10 @@ class Shelves:
     """The entries of an epoch on disk, block by block; within a block in the order of the texts.
 
     They are put there in the order in which they are stored, so that neither all of them nor
-    the places they come from need be in memory.
+    the places they come from need be in memory. pool_rows: how many there are.
     """
 
-    def __init__(self, blocks: Sequence[np.ndarray], bags: Bags) -> None:
+    def __init__(self, blocks: Sequence[np.ndarray], bags: Bags, *, pool_rows: int) -> None:
         self.sizes = np.diff(bags.starts)
         self.block_of = np.empty(len(self.sizes), np.int32)
         for number, texts in enumerate(blocks):
@@ -160,7 +156,7 @@ class Shelves:
         self.ends = np.cumsum(entries)
         self.filled = self.ends - entries
         self.tokens = StoredArray(bags.tokens.dtype)
-        self.pool_rows = StoredArray(np.int32)
+        self.pool_rows = StoredArray(np.min_scalar_type(pool_rows - 1))
 
     def put(self, first: int, piece: Entries) -> None:
         """Put the entries of consecutive texts, the first of which is `first`, where they go."""
@@ -180,7 +176,8 @@ class Shelves:
         last = self.ends[number]
         first = last - sizes.sum()
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        return Entries(self.tokens.read(first, last), self.pool_rows.read(first, last), starts)
+        pool_rows = self.pool_rows.read(first, last).astype(np.int32)
+        return Entries(self.tokens.read(first, last), pool_rows, starts)
 
 
 class TrainingData:
@@ -212,7 +209,7 @@ class TrainingData:
             for _, everything in self._pieces(rng, len(self.labels)):
                 yield everything.of(blocks[0])
             return
-        shelves = Shelves(blocks, self.bags)
+        shelves = Shelves(blocks, self.bags, pool_rows=int(self.pool.sizes.sum()))
         for first, piece in self._pieces(rng, BLOCK):
             shelves.put(first, piece)
         for number, texts in enumerate(blocks):

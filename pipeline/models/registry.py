@@ -91,6 +91,11 @@ def needs_tensorflow(model: Model) -> bool:
     return not isinstance(model, MultinomialNbModel | LogisticRegressionModel)
 
 
+def reads_by_blocks(model: Model) -> bool:
+    """Return whether this model trains without its inputs in memory as a whole."""
+    return isinstance(model, FastTextModel) and model.optimizer == "adam"
+
+
 def load_inputs(path: Path) -> Any:
     """Return X from a file of the vectorize stage, by its kind.
 

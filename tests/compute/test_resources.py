@@ -26,9 +26,8 @@ def test_what_fits_passes_and_what_does_not_says_both_sizes(tmp_path: Path) -> N
 def test_the_estimates_are_below_what_a_run_takes(tiny_run: Run) -> None:
     folder = tiny_run.stage("vectorize")
     arrays = sum(path.stat().st_size for path in folder.glob("*.npy"))
-    disk, memory = token_bytes(280, sequence_length=60, itemsize=2)
+    disk = token_bytes(280, sequence_length=60, itemsize=2)
     assert disk <= arrays < disk + 1000
-    assert 0 < memory < 2 * disk
     folder = tiny_run.stage("crossval")
     taken = sum(path.stat().st_size for path in folder.rglob("*.np*") if path.name != RECORD)
     disk, memory = crossval_bytes(280, 2, inputs=1000, tensorflow=True)
@@ -37,8 +36,7 @@ def test_the_estimates_are_below_what_a_run_takes(tiny_run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "lacking"), [("vectorize", "disk"), ("vectorize", "memory"), ("crossval", "disk"),
-                           ("crossval", "memory")]
+    ("stage", "lacking"), [("vectorize", "disk"), ("crossval", "disk"), ("crossval", "memory")]
 )  # fmt: skip
 def test_a_stage_that_cannot_fit_does_not_start(
     run_copy: Run, monkeypatch: pytest.MonkeyPatch, stage: str, lacking: str
