@@ -14,6 +14,7 @@ from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run
 from pipeline.cli import run_command
 from pipeline.data.sample import CLASS_NAMES, generate_reviews
+from pipeline.evaluate import score_against_truth
 from pipeline.stage import STAGES
 
 CONFIG = Path("configs/scale.yaml")
@@ -87,7 +88,20 @@ def scale(
     arguments = ["--config", str(CONFIG), "--results", str(results)]
     for stage in STAGES:
         subprocess.run([python(), "-m", f"pipeline.{stage}", *arguments], check=True)
-    print(report(Run(results / CONFIG.stem), size))
+    run = Run(results / CONFIG.stem)
+    print(report(run, size))
+    found = score_against_truth(artifacts.load_issue_rows(run.issues("all")), planted_errors(size))
+    print(", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in found.items()))
+
+
+def planted_errors(size: int) -> np.ndarray:
+    """Return (size,) which reviews were given a wrong label."""
+    wrong = np.zeros(size, bool)
+    with REVIEWS.open(encoding="utf-8") as lines:
+        for row, line in enumerate(lines):
+            review = json.loads(line)
+            wrong[row] = review["label"] != review["true_label"]
+    return wrong
 
 
 def count_lines(path: Path) -> int:

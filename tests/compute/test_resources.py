@@ -1,6 +1,7 @@
 """What cannot fit is refused before the work, with what to lower; what can is not."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from pipeline.artifacts import RECORD, Run
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes, token_bytes
 from pipeline.errors import ResourceError
+from tests.data.sources import dataset
 from tests.tiny import load_tiny, run_stage
 
 
@@ -51,3 +53,17 @@ def test_a_stage_that_cannot_fit_does_not_start(
         run_stage(stage, load_tiny(), run_copy.folder.parent)
     assert "\n" not in str(caught.value)
     assert not (run_copy.stage(stage) / RECORD).exists()
+
+
+def test_a_file_whose_texts_cannot_fit_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "reviews.jsonl"
+    path.write_text('{"text": "a", "label": 1}\n' * 99)
+    section = dataset("jsonl", path)
+    loaded = load_tiny()
+    loaded = replace(loaded, config=loaded.config.model_copy(update={"dataset": section}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    monkeypatch.setattr("pipeline.prepare.read_examples", pytest.fail)
+    with pytest.raises(ResourceError, match=r"prepare: needs at least .* of disk space"):
+        run_stage("prepare", loaded, tmp_path / "results")
