@@ -41,7 +41,9 @@ SETTINGS = (
     "compute.workers=1",
 )
 OTHER = ("seed=7", "crossval.all.folds=4", "find_issues.filter_by=both", "evaluate.top_rows=3")
-MEASURED = {"wall_seconds", "cpu_seconds", "peak_memory_bytes", "machine", "sha256"}
+MEASURED = {"wall_seconds", "cpu_seconds", "peak_memory_bytes", "machine", "sha256"} | {
+    "examples_per_second"
+}
 MODULES = (
     *(f"pipeline.{name}" for name in STAGES),
     *("pipeline.report.page", "cleanlab.filter", "cleanlab.classification", "cleanlab.rank"),
