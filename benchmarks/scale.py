@@ -87,7 +87,9 @@ def scale(
         write_reviews(REVIEWS, size)
     arguments = ["--config", str(CONFIG), "--results", str(results)]
     for stage in STAGES:
-        subprocess.run([python(), "-m", f"pipeline.{stage}", *arguments], check=True)
+        done = subprocess.run([python(), "-m", f"pipeline.{stage}", *arguments], check=False)
+        if done.returncode:  # the stage has said why
+            raise typer.Exit(done.returncode)
     run = Run(results / CONFIG.stem)
     print(report(run, size))
     found = score_against_truth(artifacts.load_issue_rows(run.issues("all")), planted_errors(size))
