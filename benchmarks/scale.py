@@ -89,7 +89,7 @@ def scale(
     for stage in STAGES:
         done = subprocess.run([python(), "-m", f"pipeline.{stage}", *arguments], check=False)
         if done.returncode:  # the stage has said why
-            raise typer.Exit(done.returncode)
+            raise SystemExit(done.returncode)
     run = Run(results / CONFIG.stem)
     print(report(run, size))
     found = score_against_truth(artifacts.load_issue_rows(run.issues("all")), planted_errors(size))

@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,16 @@ def test_scratch_has_no_name_and_goes_with_its_object(tmp_path: Path) -> None:
     del stored
     gc.collect()
     assert count_open() == before
+
+
+def test_a_text_takes_a_number_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "BUFFER", 1000)
+    tracemalloc.start()
+    stored = StoredTexts(f"{number:05} " + "x" * 500 for number in range(20_000))
+    for text in stored:
+        assert len(text) == 506
+    assert tracemalloc.get_traced_memory()[1] < 20_000 * 20
+    tracemalloc.stop()
 
 
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,13 @@
 """Bags and the pool of dropout numbers have the distribution they stand for."""
 
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline import artifacts
+from pipeline.data.rows import TokenRows
 from pipeline.models import batches
 from pipeline.models.batches import Bags, Block, PoolLayout, TrainingData, skip_draws
 
@@ -157,3 +162,27 @@ def test_an_epoch_on_disk_is_the_epoch_in_memory(
         for name, whole in (("ids", ids), ("pool_rows", pool_rows)):
             joined = np.concatenate([getattr(part, name) for part in parts])
             np.testing.assert_array_equal(joined, np.concatenate(whole))
+
+
+def test_memory_of_an_epoch_grows_by_a_few_numbers_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text of 60 distinct tokens took 16 bytes for each of them, and 8 more in an epoch."""
+    monkeypatch.setattr(batches, "BLOCK", 256)
+    monkeypatch.setattr(batches, "CHUNK", 256)
+
+    def peak(texts: int) -> int:
+        tokens = np.tile(np.arange(60, dtype=np.uint16), (texts, 1))
+        artifacts.save_array(tmp_path / "tokens.npy", tokens)
+        del tokens
+        rows = TokenRows(tmp_path / "tokens.npy")
+        tracemalloc.start()
+        data = TrainingData(rows, np.zeros(texts), np.ones(texts), keep=0.8, dim=2)
+        for _ in data.draw_epoch(np.random.default_rng(0), 32):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(2_000)
+    assert (peak(18_000) - peak(2_000)) / 16_000 < 100
