@@ -7,6 +7,7 @@ SET     ?=
 RESULTS ?= results
 FORMAT  ?= csv
 PUSH    ?=
+SIZE    ?= 4000000
 PYTHON  ?= python3
 
 VENV    := .venv
@@ -17,7 +18,8 @@ RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
-.PHONY: help all demo $(STAGES) study noise report review export test test-faults check audit bench clean \
+.PHONY: help all demo $(STAGES) study noise scale report review export test test-faults check audit \
+	bench clean \
 	gpu FORCE
 .DEFAULT_GOAL := help
 
@@ -30,6 +32,7 @@ help: ## print this list
 	@echo "make study                    is the gain real? every arm over many seeds, with a control"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
+	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
@@ -131,6 +134,9 @@ $(VENV)/ready-audit: requirements-audit.txt $(VENV)/ready
 
 bench: $(VENV)/ready-bench
 	$(PY) -m benchmarks.run
+
+scale: $(VENV)/ready
+	$(PY) -m benchmarks.scale $(SIZE) --results $(RESULTS)
 
 gpu: $(VENV)/ready requirements-gpu.txt
 	$(INSTALL) requirements-gpu.txt

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import itertools
 import json
 import os
 import tempfile
@@ -20,6 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import ArtifactError, ResourceError
@@ -27,6 +29,7 @@ from pipeline.errors import ArtifactError, ResourceError
 RECORD = "stage.json"
 TEMPORARY = ".tmp-"
 SCOPES = ("all", "train", "test")
+ROW_GROUP = 8192  # examples: what is read and written at a time
 EXAMPLES_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
@@ -71,6 +74,10 @@ class Run:
     @property
     def truth(self) -> Path:
         return self.folder / "prepare" / "truth.parquet"
+
+    @property
+    def text_groups(self) -> Path:
+        return self.folder / "prepare" / "text_groups.npy"
 
     @property
     def corrections(self) -> Path:
@@ -252,12 +259,11 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     """Write a zip of .npy members with fixed time stamps: same arrays, same bytes."""
     with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.save(buffer, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def load_arrays(path: Path) -> Arrays:
+def load_arrays(path: Path, *, without: tuple[str, ...] = ()) -> Arrays:
     # Opened here: NumPy leaves a damaged file open. Checksums come before headers are believed.
     with _reading(path), path.open("rb") as file:
         with zipfile.ZipFile(file) as archive:
@@ -265,12 +271,34 @@ def load_arrays(path: Path) -> Arrays:
                 raise zipfile.BadZipFile(broken)
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            return {name: arrays[name] for name in arrays.files if name not in without}
 
 
 def save_table(path: Path, table: pa.Table) -> None:
     with atomic_write(path) as file:
         pq.write_table(table, file, compression="zstd")
+
+
+@contextlib.contextmanager
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Yield a writer of record batches, each a row group; `path` appears when all are written."""
+    with (
+        atomic_write(path) as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        yield writer
+
+
+def table_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table in order, ROW_GROUP of them at a time."""
+    with _reading(path), pq.ParquetFile(path) as file:
+        yield from file.iter_batches(ROW_GROUP, columns=columns)
+
+
+def iterate_texts(path: Path) -> Iterator[str]:
+    """Yield the column `text` of a table."""
+    for batch in table_batches(path, ["text"]):
+        yield from batch.column("text").to_pylist()
 
 
 def load_table(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -302,18 +330,24 @@ def save_issues(
 
 
 def load_issues(path: Path, limit: int | None = None) -> list[dict[str, str]]:
-    """Return the issues in `path` in rank order, all values as text."""
+    """Return the first `limit` issues in `path` in rank order, all values as text."""
+    return list(itertools.islice(read_issues(path), limit))
+
+
+def load_issue_rows(path: Path) -> np.ndarray:
+    """Return the row numbers of the issues in `path`, in rank order."""
+    return np.fromiter((int(issue["row"]) for issue in read_issues(path)), np.int64)
+
+
+def read_issues(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the issues in `path` one by one, all values as text."""
     csv.field_size_limit(2**31 - 1)
     with _reading(path), path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, strict=True)
         if tuple(next(reader, ())) != ISSUE_COLUMNS:
             raise ArtifactError(f"{path}: has other columns than {', '.join(ISSUE_COLUMNS)}")
-        rows: list[dict[str, str]] = []
         for values in reader:
-            if limit is not None and len(rows) == limit:
-                break
-            rows.append(dict(zip(ISSUE_COLUMNS, values, strict=True)))
-        return rows
+            yield dict(zip(ISSUE_COLUMNS, values, strict=True))
 
 
 # --- what the stages share -----------------------------------------------------------------
@@ -343,8 +377,8 @@ class Labels:
 
 def load_labels(run: Run) -> Labels:
     table = load_table(run.examples, ["split", "label"])
-    split = table.column("split").to_numpy(zero_copy_only=False)
-    return Labels(table.column("label").to_numpy(), split == "train")
+    is_train = pc.equal(table.column("split"), "train")
+    return Labels(table.column("label").to_numpy(), is_train.to_numpy())
 
 
 def load_class_names(run: Run) -> list[str]:

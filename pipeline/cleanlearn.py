@@ -11,6 +11,7 @@ from pipeline.artifacts import Labels, Run
 from pipeline.compute.device import choose_device, load_tensorflow
 from pipeline.compute.training_task import epoch_callbacks, remedy, vocabulary_size
 from pipeline.errors import ArtifactError, DataError
+from pipeline.find_issues import find_issues_ranked
 from pipeline.models.checks import check_fitted
 from pipeline.models.registry import (
     arrays_of,
@@ -66,7 +67,8 @@ def fit_cleanlearning(
     """Return the classifier CleanLearning trained, and the positions it left out.
 
     CleanLearning (cleanlab) finds the issues in `pred_probs`, drops them and weights the rest
-    by the estimated noise of their class.
+    by the estimated noise of their class. Of more than find_issues.batch_size examples it is told
+    the issues, as its own finder would hold copies of all probabilities; then it does not weight.
     """
     from cleanlab.classification import CleanLearning
 
@@ -84,7 +86,13 @@ def fit_cleanlearning(
         # "When X and pred_probs are both provided": that is what is meant here.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            cleaner.fit(inputs, labels, pred_probs=pred_probs.astype(np.float64))
+            if config.find_issues.is_batched(len(labels)):
+                issues = find_issues_ranked(labels, pred_probs, config.find_issues)
+                is_issue = np.zeros(len(labels), bool)
+                is_issue[issues] = True
+                cleaner.fit(inputs, labels, label_issues=is_issue)
+            else:
+                cleaner.fit(inputs, labels, pred_probs=pred_probs.astype(np.float64))
         except ArithmeticError as error:
             raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
     check_fitted(cleaner.clf, labels, name="CleanLearning")
@@ -106,7 +114,7 @@ def cleanlearn(context: Context) -> None:
     inputs = run.inputs("train", config.vectorize.kind)
     epochs = count_epochs(config.model)
     classifier, pruned = fit_cleanlearning(
-        load_inputs(inputs)[:],
+        load_inputs(inputs),
         given,
         artifacts.load_array(run.pred_probs("train")),
         config,
@@ -139,8 +147,7 @@ def check_device(run: Run, device: str) -> None:
 
 def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
     """Return the positions within `rows` of the issues listed for the training split."""
-    listed = [int(issue["row"]) for issue in artifacts.load_issues(run.issues("train"))]
-    return np.sort(np.searchsorted(rows, np.array(listed, np.int64)))
+    return np.sort(np.searchsorted(rows, artifacts.load_issue_rows(run.issues("train"))))
 
 
 def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> None:
@@ -148,8 +155,8 @@ def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> N
 
     A custom scikit-learn estimator is not written: that would take pickle.
     """
-    baseline = load_fold(run, labels, "test", 0)
-    unseen = load_inputs(run.inputs("test", config.vectorize.kind))[:]
+    baseline = load_fold(run, labels, "test", 0, without=("train_vectors", "test_vectors"))
+    unseen = load_inputs(run.inputs("test", config.vectorize.kind))
     cleaned_probs = classifier.predict_proba(unseen).astype(np.float32)
     artifacts.save_arrays(
         run.test_pred_probs,

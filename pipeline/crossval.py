@@ -15,9 +15,10 @@ from pipeline.artifacts import SCOPES, Labels, Run
 from pipeline.compute.local import Workers
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
+from pipeline.data.problems import varies
 from pipeline.errors import ArtifactError, DataError
 from pipeline.models.checks import check_token_ids
-from pipeline.models.registry import needs_tensorflow
+from pipeline.models.registry import needs_tensorflow, reads_by_blocks
 from pipeline.provenance import check_made_for, load_fold, made_for
 from pipeline.schema import Config, CustomModel
 from pipeline.stage import Context, stage_main
@@ -50,9 +51,7 @@ def plan_folds(
 
 def text_groups(run: Run) -> np.ndarray:
     """Return (n,) numbers that are equal for examples with the same text."""
-    texts = artifacts.load_table(run.examples, ["text"]).column("text").combine_chunks()
-    groups: np.ndarray = texts.dictionary_encode().indices.to_numpy()
-    return groups
+    return artifacts.load_array(run.text_groups)
 
 
 def check_folds(labels: Labels, groups: np.ndarray, class_names: list[str], config: Config) -> None:
@@ -211,10 +210,11 @@ def check_resources(run: Run, config: Config) -> None:
         ResourceError: see pipeline.compute.resources.
     """
     dataset = artifacts.load_json(run.dataset)
+    inputs = run.inputs("all", config.vectorize.kind)
     disk, memory = crossval_bytes(
         dataset["num_examples"],
         dataset["num_classes"],
-        inputs=run.inputs("all", config.vectorize.kind).stat().st_size,
+        inputs=0 if reads_by_blocks(config.model) else inputs.stat().st_size,
         tensorflow=needs_tensorflow(config.model),
     )
     check_disk(run.stage("crossval"), disk, "free some; finished folds are kept")
@@ -265,8 +265,7 @@ def score_copies(
     for task in tasks:
         if task.scope == "all":
             fold_of[task.held_out] = task.fold
-    pairs = np.unique(np.stack([groups, fold_of]), axis=1)
-    leaks = np.bincount(pairs[0])[groups] > 1
+    leaks = varies(groups, fold_of)[groups]
     pred_probs = artifacts.load_array(run.pred_probs("all"))
     given = labels.given
     return {

@@ -113,16 +113,15 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         ),
         "test_log_loss": {m: scores(probs, given)["log_loss"] for m, probs in test.items()},
     }
-    issues = artifacts.load_issues(run.issues("all"))
-    top = [int(issue["row"]) for issue in issues[: options.top_rows]]
+    rows = artifacts.load_issue_rows(run.issues("all"))
+    top = rows[: options.top_rows].tolist()
     metrics["issues"]["all"] |= {
-        "in_train": sum(issue["split"] == "train" for issue in issues),
+        "in_train": int(labels.is_train[rows].sum()),
         "top_rows": top,
         "published_top_rows_found": len(set(top) & set(options.published_top_rows)),
     }
     if run.truth.exists():
         truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
-        rows = np.array([int(issue["row"]) for issue in issues], np.int64)
         metrics["planted"] = score_against_truth(rows, labels.given != truth)
     if "corrections" in dataset:
         metrics["corrections"] = measure_corrections(
@@ -144,7 +143,7 @@ def check_suspects(
     """
     verified = load_verified(path, run)
     rows = artifacts.load_labels(run).rows("test")
-    listed = [int(issue["row"]) for issue in artifacts.load_issues(run.issues("test"))]
+    listed = artifacts.load_issue_rows(run.issues("test"))
     ranked = np.searchsorted(rows, np.array(listed, np.int64))
     pred_probs = artifacts.load_array(run.pred_probs("test")).astype(np.float64)
     confidence = pred_probs[np.arange(len(given)), given]

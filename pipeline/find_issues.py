@@ -1,9 +1,11 @@
 """Stage 4: labels + out-of-sample probabilities -> a ranked list of probable label errors."""
 
+import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Labels, Run
@@ -12,6 +14,7 @@ from pipeline.data.problems import Problem, find_by_neighbors, find_copies, find
 from pipeline.health import describe_labels
 from pipeline.models.registry import load_inputs
 from pipeline.schema import Config, FindIssues
+from pipeline.scratch import StoredTexts
 from pipeline.stage import Context, stage_main
 
 
@@ -22,8 +25,11 @@ def find_issues_ranked(
 
     Args:
         labels: (n,) given class indices. pred_probs: (n, classes), out of sample.
-        options: passed to cleanlab.filter.find_label_issues (Northcutt et al. 2021).
+        options: passed to cleanlab.filter.find_label_issues (Northcutt et al. 2021); more than
+            batch_size examples go to cleanlab.experimental.label_issues_batched.
     """
+    if options.is_batched(len(labels)):
+        return _find_in_batches(labels, pred_probs, options)
     from cleanlab.filter import find_label_issues
 
     positions: np.ndarray = find_label_issues(
@@ -34,6 +40,27 @@ def find_issues_ranked(
         **options.filter_options(),
     )
     return positions.astype(np.int64)
+
+
+def _find_in_batches(labels: np.ndarray, pred_probs: np.ndarray, options: FindIssues) -> np.ndarray:
+    from cleanlab.experimental.label_issues_batched import find_label_issues_batched
+    from cleanlab.rank import get_label_quality_scores
+
+    found: np.ndarray = find_label_issues_batched(
+        labels,
+        pred_probs,
+        batch_size=options.batch_size,
+        n_jobs=1,
+        verbose=False,
+        quality_score_kwargs={"method": options.filter_by.removeprefix("low_")},
+    )
+    if not len(found):
+        return np.empty(0, np.int64)
+    method = options.return_indices_ranked_by
+    probs = pred_probs[found].astype(np.float64)
+    scores = get_label_quality_scores(labels[found], probs, method=method)
+    ranked: np.ndarray = found[np.argsort(scores)]
+    return ranked.astype(np.int64)
 
 
 def issue_rows(
@@ -47,24 +74,51 @@ def issue_rows(
     """Yield the lines of issues_<scope>.csv; suggested is the most probable class."""
     from cleanlab.rank import get_label_quality_scores
 
-    # Of all labels and then of the issues: cleanlab does not score none, and there may be none.
-    probs = pred_probs.astype(np.float64)
-    confidence = get_label_quality_scores(labels, probs, method="self_confidence")[issues]
-    margin = get_label_quality_scores(labels, probs, method="normalized_margin")[issues]
-    given, suggested = labels[issues], probs[issues].argmax(axis=1)
-    table = artifacts.load_table(run.examples, ["id", "split", "text"]).take(rows[issues])
-    for rank, example in enumerate(table.to_pylist()):
+    if not len(issues):  # cleanlab does not score none
+        return
+    given, probs = labels[issues], pred_probs[issues].astype(np.float64)
+    confidence = get_label_quality_scores(given, probs, method="self_confidence")
+    margin = get_label_quality_scores(given, probs, method="normalized_margin")
+    suggested = probs.argmax(axis=1)
+    for rank, example in enumerate(load_examples(run, rows[issues])):
         yield (
             rank + 1,
             int(rows[issues[rank]]),
-            example["id"],
-            example["split"],
+            example.id,
+            example.split,
             class_names[given[rank]],
             class_names[suggested[rank]],
             float(confidence[rank]),
             float(margin[rank]),
-            example["text"],
+            example.text,
         )
+
+
+class Example(NamedTuple):
+    """What a list of examples says of one."""
+
+    id: str
+    split: str
+    text: str
+
+
+def load_examples(run: Run, rows: np.ndarray) -> Iterator[Example]:
+    """Yield the examples at these rows of examples.parquet, in this order, any of them again.
+
+    The file is read once, a row group at a time, and what was asked for kept as scratch.
+    """
+    wanted, place = np.unique(rows, return_inverse=True)
+    kept = [StoredTexts() for _ in Example._fields]
+    first = 0
+    for batch in artifacts.table_batches(run.examples, [*Example._fields]):
+        low, high = np.searchsorted(wanted, [first, first + len(batch)])
+        chosen = batch.take(pa.array(wanted[low:high] - first))
+        for column, texts in zip(chosen.columns, kept, strict=True):
+            texts.extend(column.to_pylist())
+        first += len(batch)
+    ids, splits, texts = kept
+    for number in place.tolist():
+        yield Example(ids[number], splits[number], texts[number])
 
 
 def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Problem]:
@@ -73,7 +127,7 @@ def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Pr
     Near duplicates and outliers only where find_issues.neighbors asks for them and the model
     has document vectors.
     """
-    texts = artifacts.load_table(run.examples, ["text"]).column("text").to_pylist()
+    texts = artifacts.iterate_texts(run.examples)
     problems = find_unreadable(texts, load_inputs(run.inputs("all", config.vectorize.kind)))
     problems |= find_copies(text_groups(run), labels.given, labels.is_train)
     if config.find_issues.neighbors and run.document_vectors.exists():
@@ -85,20 +139,19 @@ def data_issue_rows(
     run: Run, labels: Labels, problems: dict[str, Problem], class_names: list[str]
 ) -> Iterator[tuple[Any, ...]]:
     """Yield the lines of data_issues.csv; groups are numbered from 1 within each kind."""
-    table = artifacts.load_table(run.examples, ["id", "split", "text"])
+    examples = load_examples(run, np.concatenate([problem.rows for problem in problems.values()]))
     for kind, problem in problems.items():
         _, numbers = np.unique(problem.groups, return_inverse=True)
-        examples = table.take(problem.rows).to_pylist()
-        for place, example in enumerate(examples):
+        for place, example in enumerate(itertools.islice(examples, len(problem.rows))):
             yield (
                 kind,
                 int(numbers[place]) + 1,
                 int(problem.rows[place]),
-                example["id"],
-                example["split"],
+                example.id,
+                example.split,
                 class_names[labels.given[problem.rows[place]]],
                 float(problem.scores[place]) if len(problem.scores) else "",
-                example["text"],
+                example.text,
             )
 
 
@@ -106,7 +159,7 @@ def find_issues(context: Context) -> None:
     """Rank the probable label errors of all, train and test; list what else is wrong."""
     run, config = context.run, context.config
     labels, class_names = artifacts.load_labels(run), artifacts.load_class_names(run)
-    health = {}
+    health: dict[str, Any] = {}
     for scope in SCOPES:
         health[scope] = _find_in_scope(run, scope, labels, class_names, config.find_issues)
         counts = health[scope]

@@ -46,8 +46,11 @@ def describe_labels(
             for k, name in enumerate(class_names)
         ],
         "overlapping_classes": find_overlaps(joint, class_names),
-        "filters": compare_filters(labels, pred_probs, class_names, options),
-    }
+    } | (
+        {}  # every filter takes all examples at once
+        if options.is_batched(len(labels))
+        else {"filters": compare_filters(labels, pred_probs, class_names, options)}
+    )
 
 
 def find_overlaps(joint: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:
@@ -81,11 +84,12 @@ def compare_filters(
     from cleanlab.filter import find_label_issues
 
     names = list(get_args(FilterBy))
+    probs = pred_probs.astype(np.float64)
     found = np.array(
         [
             find_label_issues(
                 labels,
-                pred_probs.astype(np.float64),
+                probs,
                 n_jobs=1,
                 **options.filter_options() | {"filter_by": name},
             )

@@ -19,7 +19,7 @@ from pipeline.data.guess import Guess, guess_dataset
 from pipeline.data.sections import Dataset
 from pipeline.data.sources import read_examples
 from pipeline.errors import ConfigError
-from pipeline.vectorize import split_words
+from pipeline.words import split_words
 
 SEED = 123456
 MAX_FOLDS, MIN_COUNT = 5, 3
@@ -182,6 +182,7 @@ find_issues:                  # the names and values of cleanlab.filter.find_lab
   frac_noise: 1.0             # share of the estimated errors that is listed
   min_examples_per_class: 1
   neighbors: true             # near duplicates and outliers among the network's document vectors
+  batch_size: null            # above so many examples: cleanlab's batched finder, so many at once
 
 cleanlearn:
   max_pruned_fraction: 0.5    # stop when more of the training set than this would be left out

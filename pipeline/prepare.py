@@ -1,7 +1,8 @@
 """Stage 1: read the dataset, check it, and write it down once for all later stages."""
 
 import hashlib
-from collections import Counter
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pyarrow as pa
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
-from pipeline.data.examples import Examples
+from pipeline.compute.resources import check_disk, prepare_bytes
+from pipeline.data.examples import Examples, group_texts
+from pipeline.data.problems import varies
 from pipeline.data.sources import read_examples
 from pipeline.errors import DataError
 from pipeline.review.corrections import Corrected, apply_journal
@@ -18,32 +21,31 @@ from pipeline.review.effect import keep_metrics_before
 from pipeline.stage import Context, stage_main
 
 
-def describe(examples: Examples) -> dict[str, Any]:
-    """Return what dataset.json says: counts, copies, overlap of the splits, fingerprint."""
-    first: dict[str, int] = {}
-    labels_of: dict[str, set[int]] = {}
-    splits_of: dict[str, set[str]] = {}
-    for row, text in enumerate(examples.texts):
-        first.setdefault(text, row)
-        labels_of.setdefault(text, set()).add(int(examples.labels[row]))
-        splits_of.setdefault(text, set()).add(examples.splits[row])
-    counts = Counter(
-        (split, examples.class_names[label])
-        for split, label in zip(examples.splits, examples.labels, strict=True)
-    )
+def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
+    """Return what dataset.json says: counts, copies, overlap of the splits, fingerprint.
+
+    Args:
+        groups: (n,) numbers that are equal for equal texts.
+    """
+    is_train = np.array([split == "train" for split in examples.splits])
+    num_groups, num_classes = len(np.unique(groups)), len(examples.class_names)
+    sizes = {
+        split: np.bincount(examples.labels[is_train == (split == "train")], minlength=num_classes)
+        for split in ("train", "test")
+    }
     return {
         "name": examples.name,
         "class_names": examples.class_names,
         "num_examples": len(examples.texts),
-        "num_classes": len(examples.class_names),
+        "num_classes": num_classes,
         "counts": {
-            split: {name: counts[split, name] for name in examples.class_names}
-            for split in ("train", "test")
+            split: dict(zip(examples.class_names, counts.tolist(), strict=True))
+            for split, counts in sizes.items()
         },
         "empty_texts": sum(not text.strip() for text in examples.texts),
-        "extra_copies": len(examples.texts) - len(first),
-        "texts_with_conflicting_labels": sum(len(labels) > 1 for labels in labels_of.values()),
-        "texts_in_train_and_test": sum(len(splits) > 1 for splits in splits_of.values()),
+        "extra_copies": len(groups) - num_groups,
+        "texts_with_conflicting_labels": int(varies(groups, examples.labels).sum()),
+        "texts_in_train_and_test": int(varies(groups, is_train).sum()),
         "fingerprint": fingerprint(examples),
     }
 
@@ -76,19 +78,35 @@ def check(examples: Examples) -> None:
 
 
 def save_examples(run: Run, examples: Examples) -> None:
-    """Write examples.parquet and, where the truth is known, truth.parquet."""
-    rows = pa.array(range(len(examples.texts)), pa.int64())
-    columns = [rows, examples.ids, examples.splits, examples.labels, examples.texts]
-    table = pa.table(columns, names=artifacts.EXAMPLES_SCHEMA.names)
-    artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
+    """Write examples.parquet, a batch at a time, and where the truth is known truth.parquet."""
+    with artifacts.table_writer(run.examples, artifacts.EXAMPLES_SCHEMA) as writer:
+        for batch in example_batches(examples, size=artifacts.ROW_GROUP):
+            writer.write_batch(batch)
     run.truth.unlink(missing_ok=True)
     if examples.truth is not None:
-        truth = pa.table({"id": examples.ids, "true_label": pa.array(examples.truth, pa.int32())})
+        truth = pa.table(
+            {"id": [*examples.ids], "true_label": pa.array(examples.truth, pa.int32())}
+        )
         artifacts.save_table(run.truth, truth)
+
+
+def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch]:
+    """Yield the lines of examples.parquet, `size` at a time."""
+    columns = zip(
+        range(len(examples.texts)),
+        examples.ids,
+        examples.splits,
+        examples.labels.tolist(),
+        examples.texts,
+        strict=True,
+    )
+    while lines := list(itertools.islice(columns, size)):
+        yield pa.record_batch(list(zip(*lines, strict=True)), schema=artifacts.EXAMPLES_SCHEMA)
 
 
 def prepare(context: Context) -> None:
     """Read the dataset, correct it, and write examples.parquet and dataset.json."""
+    check_room(context)
     examples = read_examples(context.config.dataset, seed=context.config.seed)
     context.run.corrections.unlink(missing_ok=True)
     corrections, corrected = context.config.corrections, None
@@ -98,18 +116,32 @@ def prepare(context: Context) -> None:
         keep_metrics_before(context.run, source_fingerprint)
         examples = corrected.examples
     check(examples)
-    description = describe(examples)
+    groups = group_texts(examples.texts)
+    description = describe(examples, groups)
     if corrected is not None:
         description["corrections"] = corrected.summary
         artifacts.save_table(context.run.corrections, corrected.table)
         say_corrections(context, corrected)
     save_examples(context.run, examples)
+    artifacts.save_array(context.run.text_groups, groups)
     artifacts.save_json(context.run.dataset, description)
     context.progress.say(
         f"{description['num_examples']:,} examples, {description['num_classes']} classes, "
         f"{description['extra_copies']} extra copies, "
         f"{description['texts_in_train_and_test']} texts in both train and test"
     )
+
+
+def check_room(context: Context) -> None:
+    """Stop before reading a local file whose texts cannot fit on the disk.
+
+    Raises:
+        ResourceError: naming the folder.
+    """
+    path = getattr(context.config.dataset, "path", None)
+    if path is not None and Path(path).is_file():
+        needed = prepare_bytes(Path(path).stat().st_size)
+        check_disk(context.run.stage("prepare"), needed, "free some, or prepare a part of the file")
 
 
 def say_corrections(context: Context, corrected: Corrected) -> None:

@@ -53,6 +53,10 @@ class StageProgress:
             percent = f"{100 * done / total:3.0f}%"
             print(f"{self.stage:<12} {percent}  {text}, {left:.0f} s left", flush=True)
 
+    def restart(self) -> None:
+        """Begin another part of the stage: the time left is told from here on."""
+        self.started = time.monotonic()
+
     def say(self, text: str) -> None:
         """Print a lasting line."""
         line = f"{self.stage:<12} {text}"

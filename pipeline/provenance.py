@@ -37,14 +37,19 @@ def check_made_for(arrays: Arrays, expected: Arrays, path: Path, stage: str) -> 
             )
 
 
-def load_fold(run: Run, labels: Labels, scope: str, fold: int) -> Arrays:
+def load_fold(
+    run: Run, labels: Labels, scope: str, fold: int, *, without: tuple[str, ...] = ()
+) -> Arrays:
     """Return the arrays of a fold, made for this dataset and these labels.
+
+    Args:
+        without: names of arrays that are not read.
 
     Raises:
         ArtifactError: it was made for others, or cannot be read.
     """
     path = run.fold(scope, fold)
-    arrays = artifacts.load_arrays(path)
+    arrays = artifacts.load_arrays(path, without=without)
     check_made_for(arrays, made_for(run, labels.fitted(scope)), path, "crossval")
     return arrays
 

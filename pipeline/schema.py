@@ -174,6 +174,7 @@ FilterBy = Literal[
     "low_normalized_margin",
     "low_self_confidence",
 ]
+BATCHED_FILTERS = ("low_self_confidence", "low_normalized_margin")  # of cleanlab's batched finder
 RankedBy = Literal["self_confidence", "normalized_margin", "confidence_weighted_entropy"]
 
 
@@ -183,10 +184,15 @@ class FindIssues(Section):
     frac_noise: Annotated[float, Field(gt=0, le=1)]
     min_examples_per_class: Annotated[int, Field(ge=0)]
     neighbors: bool
+    batch_size: Count | None
+
+    def is_batched(self, count: int) -> bool:
+        """Return whether so many examples go through cleanlab's batched finder."""
+        return self.batch_size is not None and count > self.batch_size
 
     def filter_options(self) -> dict[str, Any]:
         """Return the arguments of cleanlab.filter.find_label_issues, apart from the ranking."""
-        return self.model_dump(exclude={"return_indices_ranked_by", "neighbors"})
+        return self.model_dump(exclude={"return_indices_ranked_by", "neighbors", "batch_size"})
 
 
 class Cleanlearn(Section):
@@ -255,6 +261,12 @@ def find_contradictions(config: Config) -> list[tuple[tuple[str, ...], str]]:
     if needed not in (None, kind):
         problems.append(
             (("vectorize", "kind"), f"must be {needed} for model.name {config.model.name}")
+        )
+    issues = config.find_issues
+    if issues.batch_size is not None and issues.filter_by not in BATCHED_FILTERS:
+        allowed = " or ".join(BATCHED_FILTERS)
+        problems.append(
+            (("find_issues", "batch_size"), f"must be null unless filter_by is {allowed}")
         )
     for key, values in (
         (("study", "seeds"), config.study.seeds),

@@ -29,6 +29,7 @@ from pipeline.data.sources import source_hashes
 from pipeline.errors import ArtifactError, LockedError
 from pipeline.progress import StageProgress
 from pipeline.schema import Config
+from pipeline.scratch import scratch_in
 
 Record = dict[str, Any]
 
@@ -121,7 +122,7 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
     folder.mkdir(parents=True, exist_ok=True)
     artifacts.sweep_temporary(folder)
     wall, cpu = time.perf_counter(), _cpu_seconds()
-    with StageProgress(name) as progress:
+    with StageProgress(name) as progress, scratch_in(folder):
         context = Context(loaded, run, progress, key=checked.key(name))
         run_stage(context)
         seconds = time.perf_counter() - wall

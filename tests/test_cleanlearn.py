@@ -98,3 +98,16 @@ def test_the_baseline_is_the_one_of_the_test_scope(tiny_run: Run) -> None:
     )
     assert both["cleanlearning"].shape == (80, 2)
     assert not np.array_equal(both["baseline"], both["cleanlearning"])
+
+
+def test_in_batches_the_listed_rows_are_left_out_and_nothing_is_weighted(run_copy: Run) -> None:
+    batched = ("find_issues.filter_by=low_self_confidence", "find_issues.batch_size=50")
+    loaded, results = load_tiny("model.epochs=1", *batched), run_copy.folder.parent
+    for stage in ("crossval", "find_issues", "cleanlearn"):
+        run_stage(stage, loaded, results)
+    labels = artifacts.load_labels(run_copy)
+    rows = labels.rows("train")
+    listed = issue_positions(run_copy, rows)
+    assert len(listed) > 0
+    _, pruned = fit(run_copy, config=loaded.config)
+    np.testing.assert_array_equal(pruned, listed)

@@ -8,7 +8,7 @@ from cleanlab.filter import find_label_issues
 
 from pipeline import artifacts
 from pipeline.artifacts import RECORD, Run
-from pipeline.find_issues import find_issues_ranked, issue_rows
+from pipeline.find_issues import find_issues_ranked, issue_rows, load_examples
 from pipeline.health import describe_labels
 from pipeline.schema import FindIssues
 from tests.tiny import load_tiny, run_stage
@@ -123,3 +123,45 @@ def test_where_nothing_is_suspect_the_list_is_empty(tiny_run: Run) -> None:
     assert issues.tolist() == []
     assert issues.dtype == np.int64
     assert list(issue_rows(tiny_run, rows, labels, pred_probs, issues, ["neg", "pos"])) == []
+
+
+@pytest.mark.parametrize("filter_by", ["low_self_confidence", "low_normalized_margin"])
+@pytest.mark.parametrize("batch_size", [37, 299])
+def test_the_batched_finder_finds_what_the_plain_one_does(filter_by: str, batch_size: int) -> None:
+    """cleanlab promises the same but for one more or less; here the order is the same, too."""
+    labels, pred_probs, _ = make_scope()
+    plain = find_issues_ranked(labels, pred_probs, make_options(filter_by=filter_by))
+    options = make_options(filter_by=filter_by, batch_size=batch_size)
+    batched = find_issues_ranked(labels, pred_probs, options)
+    both = [row for row in plain if row in batched]
+    assert len(plain) > 10 and abs(len(plain) - len(batched)) <= 1
+    assert len(both) >= len(plain) - 1
+    assert [row for row in batched if row in plain] == both
+
+
+def test_up_to_the_batch_size_everything_is_as_without_it() -> None:
+    labels, pred_probs, _ = make_scope()
+    options = make_options(filter_by="low_self_confidence", batch_size=300)
+    plain = make_options(filter_by="low_self_confidence")
+    ours, theirs = (find_issues_ranked(labels, pred_probs, o) for o in (options, plain))
+    np.testing.assert_array_equal(ours, theirs)
+    names = ["a", "b", "c"]
+    assert "filters" in describe_labels(labels, pred_probs, ours, names, options)
+    batched = describe_labels(
+        labels, pred_probs, ours, names, options.model_copy(update={"batch_size": 299})
+    )
+    assert "filters" not in batched
+
+
+def test_nothing_found_in_batches_is_a_result() -> None:
+    labels = np.arange(60) % 2
+    pred_probs = np.eye(2, dtype=np.float32)[labels] * 0.98 + 0.01
+    options = make_options(filter_by="low_self_confidence", batch_size=10)
+    assert find_issues_ranked(labels, pred_probs, options).tolist() == []
+
+
+def test_examples_are_loaded_in_the_order_asked_for(tiny_run: Run) -> None:
+    rows = np.array([279, 3, 3, 0, 150])
+    table = artifacts.load_table(tiny_run.examples, ["id", "split", "text"]).take(rows).to_pylist()
+    assert [example._asdict() for example in load_examples(tiny_run, rows)] == table
+    assert list(load_examples(tiny_run, rows[:0])) == []

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
-from pipeline.data.examples import Examples
+from pipeline.data.examples import Examples, group_texts
 from pipeline.errors import DataError
 from pipeline.prepare import check, describe, fingerprint, read_examples
 from tests.tiny import load_tiny
@@ -25,8 +25,12 @@ def make_examples(**changes: object) -> Examples:
     return Examples(**(values | changes))
 
 
+def described(examples: Examples) -> dict[str, object]:
+    return describe(examples, group_texts(examples.texts))
+
+
 def test_counts_copies_and_overlap() -> None:
-    description = describe(make_examples())
+    description = described(make_examples())
     fingerprint_ = description.pop("fingerprint")
     assert description == {
         "name": "toy",
@@ -93,11 +97,11 @@ def test_the_sample_corpus_as_examples() -> None:
 def test_what_is_written_is_what_was_read(tiny_run: Run) -> None:
     examples = read_examples(load_tiny().config.dataset, seed=123456)
     table = artifacts.load_table(tiny_run.examples)
-    assert table.column("text").to_pylist() == examples.texts
+    assert table.column("text").to_pylist() == list(examples.texts)
     assert table.column("id").to_pylist() == examples.ids
     assert table.column("split").to_pylist() == examples.splits
     np.testing.assert_array_equal(table.column("label").to_numpy(), examples.labels)
     truth = artifacts.load_table(tiny_run.truth)
     assert truth.column_names == ["id", "true_label"]
     np.testing.assert_array_equal(truth.column("true_label").to_numpy(), examples.truth)
-    assert artifacts.load_json(tiny_run.dataset) == describe(examples)
+    assert artifacts.load_json(tiny_run.dataset) == described(examples)

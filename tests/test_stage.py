@@ -34,7 +34,7 @@ FIGURES = (
     "stage_seconds",
 )
 OUTPUTS = {
-    "prepare": ["examples.parquet", "dataset.json", "truth.parquet"],
+    "prepare": ["examples.parquet", "dataset.json", "text_groups.npy", "truth.parquet"],
     "vectorize": [
         "all.npy", "train.npy", "test.npy", "vocabulary_all.json", "vocabulary_train.json",
     ],
@@ -259,7 +259,9 @@ def test_changed_code_runs_the_stage_and_all_below(
     [
         ("prepare.py", {"prepare"}),
         ("data/sample.py", {"prepare"}),
-        ("vectorize.py", {"vectorize", "cleanlearn"}),
+        ("vectorize.py", {"vectorize"}),
+        ("words.py", {"vectorize", "cleanlearn"}),
+        ("scratch.py", {"prepare", "crossval", "find_issues", "cleanlearn"}),
         ("models/training.py", {"crossval", "find_issues", "cleanlearn", "evaluate"}),
         ("models/optimizer.py", {"crossval", "find_issues", "cleanlearn", "evaluate"}),
         ("report/page.py", {"evaluate"}),

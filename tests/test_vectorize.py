@@ -11,7 +11,7 @@ from pipeline.artifacts import Run
 from pipeline.compute.device import load_tensorflow
 from pipeline.config import load_config
 from pipeline.data.sections import TfdsDataset
-from pipeline.vectorize import (
+from pipeline.words import (
     build_vocabulary,
     encode,
     split_words,
@@ -19,6 +19,7 @@ from pipeline.vectorize import (
     token_dtype,
 )
 from tests.imdb import needs_imdb
+from tests.tiny import load_tiny, run_stage
 
 ODD_TEXTS = [
     "", " ", "\n", ".", "<br />", "<br />" * 3, "<BR />", "<br/>", "a<br />b", "The CAT, the cat!",
@@ -159,3 +160,29 @@ def test_the_train_vocabulary_never_sees_a_test_word(tiny_run: Run) -> None:
     shapes = {scope: artifacts.load_array(tiny_run.tokens(scope)).shape for scope in
               ("all", "train", "test")}  # fmt: skip
     assert shapes == {"all": (280, 60), "train": (200, 60), "test": (80, 60)}
+
+
+@pytest.mark.parametrize(("row_group", "workers"), [(7, 1), (64, 2), (100_000, 1)])
+def test_batches_and_workers_change_no_byte(
+    run_copy: Run,
+    tiny_run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    row_group: int,
+    workers: int,
+) -> None:
+    """Rows of a split lie in several batches, and batches end when they end."""
+    monkeypatch.setattr(artifacts, "ROW_GROUP", row_group)
+    monkeypatch.setattr("pipeline.vectorize.MERGED_WORDS", 50)
+    results = run_copy.folder.parent
+    for stage in ("prepare", "vectorize"):
+        (run_copy.stage(stage) / artifacts.RECORD).unlink()
+        run_stage(stage, load_tiny(f"compute.workers={workers}"), results)
+    table, expected = (artifacts.load_table(run.examples) for run in (run_copy, tiny_run))
+    assert table.equals(expected)
+    names = {path.name for path in tiny_run.stage("vectorize").iterdir()}
+    assert names == {path.name for path in run_copy.stage("vectorize").iterdir()}
+    for name in names - {artifacts.RECORD}:
+        ours, theirs = (run.stage("vectorize") / name for run in (run_copy, tiny_run))
+        assert ours.read_bytes() == theirs.read_bytes(), name
+    record = artifacts.load_json(run_copy.stage("vectorize") / artifacts.RECORD)
+    assert record["examples_per_second"] > 0

@@ -115,7 +115,8 @@ class Workers:
                 finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 _pass_on(self._reports, meter)
                 for future in finished:
-                    yield futures[future], future.result()
+                    # Popped: all results together need not fit into memory.
+                    yield futures.pop(future), future.result()
         except BrokenProcessPool:
             raise ResourceError(
                 "a worker process was killed, probably for memory; finished folds are kept. Run "

@@ -43,13 +43,18 @@ def check_memory(stage: str, needed: int, remedy: str) -> None:
         )
 
 
-def token_bytes(examples: int, *, sequence_length: int, itemsize: int) -> tuple[int, int]:
-    """Return (disk, memory) that token ids take: every text is encoded by two vocabularies.
+def prepare_bytes(source: int) -> int:
+    """Return what a file of `source` bytes takes on disk: its texts as scratch.
 
-    In memory is one matrix for all texts and the mask it is filled by.
+    Of a packed file that is less than it takes, of one with much besides texts more than the
+    texts are, so half is asked for.
     """
-    cells = examples * sequence_length
-    return 2 * cells * itemsize, cells * (itemsize + 1)
+    return source // 2
+
+
+def token_bytes(examples: int, *, sequence_length: int, itemsize: int) -> int:
+    """Return the disk space of token ids: every text is encoded by two vocabularies."""
+    return 2 * examples * sequence_length * itemsize
 
 
 def counts_bytes(examples: int, *, text_bytes: int) -> tuple[int, int]:
@@ -76,8 +81,8 @@ def crossval_bytes(
     """Return (disk, memory) of the cross-validation.
 
     On disk every example has its probabilities twice, in folds and pooled, in two scopes, and
-    its position in the folds (8 bytes). In memory are the inputs of a fold, `inputs` bytes in
-    all, and their library.
+    its position in the folds (8 bytes). In memory are the inputs of a fold, of `inputs` bytes of
+    them that a classifier holds, and their library.
     """
     disk = examples * 2 * (2 * classes * PROBABILITY_BYTES + 8)
     return disk, inputs // 2 + TENSORFLOW_BYTES * tensorflow

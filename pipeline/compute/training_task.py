@@ -22,6 +22,7 @@ from pipeline.models.registry import (
     network_of,
 )
 from pipeline.schema import FastTextModel, Model
+from pipeline.scratch import scratch_in
 
 OnEpoch = Callable[[int, float], None]
 Told = Callable[[str, int, float], None]  # name of a task, epoch from 1, loss
@@ -87,6 +88,11 @@ def train(tasks: Sequence[Task], told: Told) -> list[Arrays]:
     Raises:
         DataError: the loss became NaN, or the solver did not converge.
     """
+    with scratch_in(tasks[0].tokens.parent):
+        return _train(tasks, told)
+
+
+def _train(tasks: Sequence[Task], told: Told) -> list[Arrays]:
     classifiers = [new_classifier(task, told) for task in tasks]
     try:
         if len(tasks) == 1:
@@ -142,7 +148,7 @@ def apply(task: Task, classifier: Any) -> Arrays:
     return result
 
 
-def vectors_of(classifier: Any, *, train: np.ndarray, test: np.ndarray) -> Arrays:
+def vectors_of(classifier: Any, *, train: Any, test: Any) -> Arrays:
     """Return the document vectors of a network, nothing for other classifiers."""
     network = network_of(classifier)
     if network is None:

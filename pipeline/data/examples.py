@@ -1,8 +1,13 @@
 """The examples of a dataset, as every source delivers them."""
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+
+HASH_BYTES = 16  # so that two texts with the same hash are not to be expected in any dataset
 
 
 @dataclass(frozen=True)
@@ -11,13 +16,27 @@ class Examples:
 
     ids: stable names ("train/5204"). splits: "train" or "test" for each. labels: (n,) class
     indices. texts: exactly as in the source. truth: (n,) true class indices where errors were
-    planted, else None.
+    planted, else None. Ids and texts may lie on disk: read them in order, or a few of them.
     """
 
     name: str
     class_names: list[str]
-    ids: list[str]
+    ids: Sequence[str]
     splits: list[str]
     labels: np.ndarray
-    texts: list[str]
+    texts: Sequence[str]
     truth: np.ndarray | None = None
+
+
+def group_texts(texts: Iterable[str]) -> np.ndarray:
+    """Return (n,) numbers that are equal for equal texts: 0, 1, 2, ... by first occurrence.
+
+    What is compared is a hash of each text.
+    """
+    digests = bytearray()
+    for text in texts:
+        digests += hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).digest()
+    buffers = [None, pa.py_buffer(digests)]
+    hashes = pa.Array.from_buffers(pa.binary(HASH_BYTES), len(digests) // HASH_BYTES, buffers)
+    groups: np.ndarray = hashes.dictionary_encode().indices.to_numpy()
+    return groups

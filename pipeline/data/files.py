@@ -1,15 +1,16 @@
 """Local files, opened strictly: what is not plain text, or gzip of it, is refused in one line."""
 
+import codecs
 import gzip
+import io
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import psutil
-
-from pipeline.errors import DataError, ResourceError
+from pipeline.errors import DataError
 
 GZIP = b"\x1f\x8b"
 OTHER_FORMATS = {
@@ -22,7 +23,7 @@ OTHER_FORMATS = {
     b"SQLi": "an SQLite database; export the table as CSV",
 }
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-MEMORY_PER_BYTE = 4  # texts as Python strings, then once more in the table that is written
+DECODED = 1 << 20  # bytes at a time
 
 
 def shown(value: object, limit: int = 40) -> str:
@@ -39,10 +40,10 @@ def short(path: Path | str) -> str:
 
 
 def check_file(path: Path) -> None:
-    """Stop unless `path` is a file with something in it that fits into memory.
+    """Stop unless `path` is a file with something in it.
 
     Raises:
-        DataError: missing, a folder, empty or unreadable. ResourceError: too large.
+        DataError: missing, a folder, empty or unreadable.
     """
     if path.is_dir():
         raise DataError(f"{short(path)}: is a folder; name a file in dataset.path")
@@ -56,12 +57,6 @@ def check_file(path: Path) -> None:
         raise DataError(f"{short(path)}: cannot be read ({error.strerror}); check it") from None
     if size == 0:
         raise DataError(f"{short(path)}: is empty (0 bytes); name another file")
-    free = psutil.virtual_memory().available
-    if size * MEMORY_PER_BYTE > free:
-        raise ResourceError(
-            f"{short(path)}: {size / 1e9:.1f} GB need about {size * MEMORY_PER_BYTE / 1e9:.1f} GB "
-            f"of memory and {free / 1e9:.1f} GB are free; split the file"
-        )
 
 
 def _nearest(path: Path) -> str:
@@ -94,14 +89,66 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{short(path)}: damaged gzip ({error}); fetch it again") from None
 
 
-def read_text(path: Path, encoding: str) -> str:
-    """Return the text of a file, line ends as they are, without a byte order mark.
+@contextmanager
+def open_text(path: Path, encoding: str) -> Iterator[Iterator[str]]:
+    """Yield the lines of a file, line ends as they are, without a byte order mark.
 
     Raises:
         DataError: see open_bytes; or the bytes are not of that encoding.
     """
     with open_bytes(path) as file:
-        return decode(file.read(), path, encoding).removeprefix("\ufeff")
+        text = io.TextIOWrapper(file, _exact_encoding(path, encoding), newline="")
+        try:
+            yield _without_mark(text)
+        except UnicodeError:
+            check_encoding(path, encoding)
+            raise
+
+
+def _exact_encoding(path: Path, encoding: str) -> str:
+    """Return the encoding; UTF-16 without a mark is of this machine's byte order."""
+    if encoding != "utf-16":
+        return encoding
+    with open_bytes(path) as file:
+        return encoding if file.read(2) in UTF16_MARKS else f"utf-16-{sys.byteorder[0]}e"
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    first = True
+    for line in lines:
+        yield line.removeprefix("\ufeff") if first else line
+        first = False
+
+
+def check_encoding(path: Path, encoding: str) -> None:
+    """Stop at the first bytes of a file that are not of its encoding.
+
+    Raises:
+        DataError: naming the line and the byte.
+    """
+    decoder = codecs.getincrementaldecoder(_exact_encoding(path, encoding))()
+    read, lines = 0, 0  # before the chunk
+    with open_bytes(path) as file:
+        chunk = None
+        while chunk != b"":
+            chunk = file.read(DECODED)
+            held = decoder.getstate()[0]
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeError as error:
+                start = error.start if isinstance(error, UnicodeDecodeError) else 0
+                data = held + chunk
+                line = 1 + lines + data.count(b"\n", 0, start) - held.count(b"\n")
+                at = read - len(held) + start
+                raise _not_encoded(
+                    path, line, at, data[start : start + 1], encoding, utf16=_has_mark(path)
+                ) from None
+            read, lines = read + len(chunk), lines + chunk.count(b"\n")
+
+
+def _has_mark(path: Path) -> bool:
+    with open_bytes(path) as file:
+        return file.read(2) in UTF16_MARKS
 
 
 def decode(data: bytes, path: Path, encoding: str, *, line: int = 1) -> str:
@@ -115,9 +162,15 @@ def decode(data: bytes, path: Path, encoding: str, *, line: int = 1) -> str:
     except UnicodeError as error:
         start = error.start if isinstance(error, UnicodeDecodeError) else 0
         at = line + data.count(b"\n", 0, start)
-        guess = "utf-16" if data[:2] in UTF16_MARKS else "latin-1"
-        hint = f"save it as UTF-8, or set dataset.encoding (perhaps {guess})"
-        raise DataError(
-            f"{short(path)}:{at}: byte {start} ({shown(data[start : start + 1])}) is not "
-            f"{encoding}; {hint}"
-        ) from None
+        byte, utf16 = data[start : start + 1], data[:2] in UTF16_MARKS
+        raise _not_encoded(path, at, start, byte, encoding, utf16=utf16) from None
+
+
+def _not_encoded(
+    path: Path, line: int, at: int, byte: bytes, encoding: str, *, utf16: bool
+) -> DataError:
+    guess = "utf-16" if utf16 else "latin-1"
+    return DataError(
+        f"{short(path)}:{line}: byte {at} ({shown(byte)}) is not {encoding}; save it as UTF-8, or "
+        f"set dataset.encoding (perhaps {guess})"
+    )

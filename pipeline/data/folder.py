@@ -11,6 +11,7 @@ from pipeline.data.files import decode, short, shown
 from pipeline.data.sections import FolderDataset, SplitByName, SplitDrawn
 from pipeline.data.splits import check_splits, draw_test_split
 from pipeline.errors import DataError
+from pipeline.scratch import StoredTexts
 
 SUFFIX = ".txt"
 BLOCK = 16  # examples that TFDS takes from one split before it goes on to the other
@@ -43,7 +44,7 @@ def read_folder(dataset: FolderDataset, *, seed: int) -> Examples:
         files, ids = tfds_order(files, root)
     else:
         ids = [str(file.relative_to(root).with_suffix("").as_posix()) for _, _, file in files]
-    texts = [_read(file, dataset) for _, _, file in files]
+    texts = StoredTexts(_read(file, dataset) for _, _, file in files)
     labels = np.array([label for _, label, _ in files], np.int64)
     names = [name for name, _, _ in files]
     if isinstance(split, SplitDrawn):

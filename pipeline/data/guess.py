@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ SPLIT_NAMES = ("split", "set", "subset", "partition", "fold")
 TEST_NAMES = ("test", "testing", "validation", "valid", "dev", "eval")
 SAMPLED = 5000  # records that tell the delimiter
 FEW_WORDS, SOME_WORDS = 3.0, 5.0  # on average, in a column of texts
-Columns = dict[str, list[str]]
+Columns = dict[str, Sequence[str]]
 
 
 @dataclass

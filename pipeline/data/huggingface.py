@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.files import short, shown
-from pipeline.data.records import Records, records_of_table
+from pipeline.data.records import BATCH, Records, records_of_batches
 from pipeline.errors import DataError
 
 # train.parquet, train-00000-of-00002.parquet, train-00000-of-00002-3fa1.parquet
@@ -64,7 +64,8 @@ def read_split(path: Path, files: dict[str, list[Path]], split: str, wanted: lis
                 have = ", ".join(map(shown, table.column_names[:6]))
                 raise DataError(f"{short(path)}: has no column {shown(name)}; it has {have}")
     joined = pa.concat_tables([table.select(wanted) for table in tables], promote_options="none")
-    return records_of_table(joined, wanted, path / split)
+    batches = joined.to_batches(max_chunksize=BATCH)
+    return records_of_batches(batches, joined.schema, wanted, path / split)
 
 
 def _arrow_files(folder: Path) -> list[Path]:

@@ -52,7 +52,7 @@ def resolve_labels(
         names, name_of = _derived(written, len(values), fault)
     index = {name: number for number, name in enumerate(names)}
     code = {value: index[name_of[written[value]]] for value in first}
-    return names, np.array([code[value] for value in values], np.int64)
+    return names, np.fromiter((code[value] for value in values), np.int64, len(values))
 
 
 def _whole_number(value: str) -> str | None:

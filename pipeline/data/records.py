@@ -6,17 +6,19 @@ the run with the file, the line, the column and the value.
 
 import csv
 import difflib
-import io
 import json
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import decode, open_bytes, read_text, short, shown
+from pipeline.data.files import decode, open_bytes, open_text, short, shown
 from pipeline.errors import DataError
+from pipeline.scratch import StoredTexts
 
 FIELD_LIMIT = 2**31 - 1
+BATCH = 8192  # rows of a table at a time
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Records:
     """
 
     path: Path
-    columns: dict[str, list[str]]
+    columns: dict[str, Sequence[str]]
     place: Callable[[int], str]
     class_names: dict[str, list[str]]  # of integer columns whose file names their classes
 
@@ -55,23 +57,24 @@ def read_csv(
         DataError: unbalanced quotes, a record with more or fewer fields than there are columns,
             columns missing or named twice, no records, another encoding.
     """
-    numbered = _csv_records(path, read_text(path, encoding), delimiter)
-    line, first = next(numbered, (1, []))
-    if not first:
-        raise DataError(f"{short(path)}:{line}: the first line is blank; delete it")
-    names = columns or first
-    _check_columns(path, line, names, wanted, delimiter, first)
-    indices = [names.index(name) for name in wanted]
-    lines: list[int] = []
-    values: list[list[str]] = [[] for _ in wanted]
-    if columns is not None and first != columns:
-        numbered = _put_back((line, first), numbered)
-    for line, fields in numbered:
-        if len(fields) != len(names):
-            raise DataError(_field_count(path, line, len(lines), fields, names, delimiter))
-        lines.append(line)
-        for index, column in zip(indices, values, strict=True):
-            column.append(fields[index])
+    with open_text(path, encoding) as text:
+        numbered = _csv_records(path, text, delimiter)
+        line, first = next(numbered, (1, []))
+        if not first:
+            raise DataError(f"{short(path)}:{line}: the first line is blank; delete it")
+        names = columns or first
+        _check_columns(path, line, names, wanted, delimiter, first)
+        indices = [names.index(name) for name in wanted]
+        lines = array("q")
+        values = [StoredTexts() for _ in wanted]
+        if columns is not None and first != columns:
+            numbered = _put_back((line, first), numbered)
+        for line, fields in numbered:
+            if len(fields) != len(names):
+                raise DataError(_field_count(path, line, len(lines), fields, names, delimiter))
+            lines.append(line)
+            for index, column in zip(indices, values, strict=True):
+                column.append(fields[index])
     if not lines:
         raise DataError(f"{short(path)}: has a header and no records; name another file")
     return Records(
@@ -86,10 +89,12 @@ def _put_back(
     yield from rest
 
 
-def _csv_records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_records(
+    path: Path, text: Iterable[str], delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
     """Yield (line where it begins, fields) of each record; blank lines may only end a file."""
     csv.field_size_limit(FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     blank, line = 0, 1
     while True:
         line = reader.line_num + 1
@@ -163,24 +168,39 @@ def read_jsonl(path: Path, wanted: list[str]) -> Records:
         DataError: a line that is no object, a key missing or twice, a value that is null, a
             list or an object, or half of a surrogate pair.
     """
-    columns: dict[str, list[str]] = {name: [] for name in wanted}
+    columns = {name: StoredTexts() for name in wanted}
+    number = 0
     with open_bytes(path) as file:
-        lines = file.read().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
+        for number, line in _json_lines(path, file):
+            record = _json_record(path, number, decode(line, path, "utf-8", line=number))
+            for name, values in columns.items():
+                values.append(_json_value(path, number, name, record))
+    if not number:
         raise DataError(f"{short(path)}: has no records; name another file")
-    for number, line in enumerate(lines, start=1):
-        record = _json_record(path, number, decode(line, path, "utf-8", line=number))
-        for name, values in columns.items():
-            values.append(_json_value(path, number, name, record))
-    return Records(path, columns, lambda i: f"{short(path)}:{i + 1}", {})
+    return Records(path, {**columns}, lambda i: f"{short(path)}:{i + 1}", {})
+
+
+def _json_lines(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the number of each line and the line; blank lines may only end a file."""
+    blank = 0
+    for number, line in enumerate(file, start=1):
+        content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+        if not content.strip():
+            blank = blank or number
+            continue
+        if blank:
+            raise _blank(f"{short(path)}:{blank}")
+        yield number, content.removesuffix(b"\n")
+
+
+def _blank(place: str) -> DataError:
+    return DataError(f"{place}: is blank, and records follow; delete the line")
 
 
 def _json_record(path: Path, number: int, line: str) -> dict[str, Any]:
     place = f"{short(path)}:{number}"
     if not line.strip():
-        raise DataError(f"{place}: is blank, and records follow; delete the line")
+        raise _blank(place)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         record = dict(pairs)
@@ -257,13 +277,14 @@ def read_parquet(path: Path, wanted: list[str]) -> Records:
 
     _check_parquet(path)
     try:
-        schema = pq.read_schema(path)
-        _check_columns(path, 1, schema.names, wanted, "", schema.names)
-        table = pq.ParquetFile(path).read(columns=wanted)
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            _check_columns(path, 1, schema.names, wanted, "", schema.names)
+            batches = file.iter_batches(batch_size=BATCH, columns=wanted)
+            return records_of_batches(batches, schema, wanted, path)
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:80]
         raise DataError(f"{short(path)}: damaged Parquet ({reason}); fetch it again") from None
-    return records_of_table(table, wanted, path)
 
 
 def _check_parquet(path: Path) -> None:
@@ -279,23 +300,31 @@ def _check_parquet(path: Path) -> None:
         )
 
 
-def records_of_table(table: Any, wanted: list[str], path: Path) -> Records:
-    """Return the columns `wanted` of an Arrow table as texts; see read_parquet."""
-    if not len(table):
+def records_of_batches(
+    batches: Iterable[Any], schema: Any, wanted: list[str], path: Path
+) -> Records:
+    """Return the columns `wanted` of Arrow record batches as texts; see read_parquet."""
+    columns = {name: StoredTexts() for name in wanted}
+    row = 0
+    for batch in batches:
+        for name, values in columns.items():
+            values.extend(_arrow_texts(batch.column(name), name, path, row))
+        row += len(batch)
+    if not row:
         raise DataError(f"{short(path)}: has no records; name another file")
-    columns = {name: _arrow_texts(table.column(name), name, path) for name in wanted}
-    names = class_names_of_schema(table.schema)
-    return Records(path, columns, lambda i: f"{short(path)}: row {i}", names)
+    names = class_names_of_schema(schema)
+    return Records(path, {**columns}, lambda i: f"{short(path)}: row {i}", names)
 
 
-def _arrow_texts(column: Any, name: str, path: Path) -> list[str]:
+def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:
+    """Return the values of a piece of a column that begins at row `first`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.null_count:
-        row = pc.index(column.is_null(), True).as_py()
+        row = first + pc.index(column.is_null(), True).as_py()
         raise DataError(
             f"{short(path)}: row {row}, column {shown(name)}: is null; give every row a value, "
             "or delete the row"

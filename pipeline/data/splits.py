@@ -1,6 +1,6 @@
 """Which examples are train and which are test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,16 +14,16 @@ def draw_test_split(labels: np.ndarray, *, test_fraction: float, seed: int) -> l
     The same labels, fraction and seed give the same split.
     """
     rng = np.random.default_rng(seed)
-    splits = np.full(len(labels), "train")
+    is_test = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         chosen = rng.permutation(rows)[: round(test_fraction * len(rows))]
-        splits[chosen] = "test"
-    return list(map(str, splits))
+        is_test[chosen] = True
+    return ["test" if drawn else "train" for drawn in is_test.tolist()]
 
 
 def name_splits(
-    values: list[str], *, train: str, test: str, place: Callable[[int], str], column: str
+    values: Sequence[str], *, train: str, test: str, place: Callable[[int], str], column: str
 ) -> list[str]:
     """Return "train" or "test" for each value of the split column.
 

@@ -1,11 +1,13 @@
 """Examples from tables: CSV, JSONL and Parquet files, and folders saved by Hugging Face."""
 
-from collections.abc import Callable
+import bisect
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.examples import Examples
+from pipeline.data.examples import Examples, group_texts
 from pipeline.data.files import short, shown
 from pipeline.data.huggingface import read_split, saved_splits
 from pipeline.data.labels import resolve_labels
@@ -22,6 +24,7 @@ from pipeline.data.sections import (
 )
 from pipeline.data.splits import check_splits, draw_test_split, name_splits
 from pipeline.errors import DataError
+from pipeline.scratch import StoredTexts
 
 Table = CsvDataset | JsonlDataset | ParquetDataset | HuggingFaceDataset
 
@@ -36,14 +39,15 @@ def read_table(dataset: Table, *, seed: int) -> Examples:
         DataError: see pipeline.data.records and pipeline.data.labels; or an id is not unique.
     """
     parts = _read_parts(dataset)
-    places = [(part, position) for _, part in parts for position in range(len(part))]
+    starts = list(itertools.accumulate((len(part) for _, part in parts), initial=0))
 
     def place(row: int) -> str:
-        part, position = places[row]
-        return part.place(position)
+        number = bisect.bisect_right(starts, row) - 1
+        return parts[number][1].place(row - starts[number])
 
-    def column(name: str) -> list[str]:
-        return [value for _, part in parts for value in part.columns[name]]
+    def column(name: str) -> Sequence[str]:
+        columns = [part.columns[name] for _, part in parts]
+        return columns[0] if len(columns) == 1 else StoredTexts(itertools.chain(*columns))
 
     classes = dataset.classes
     if classes is None:
@@ -52,8 +56,10 @@ def read_table(dataset: Table, *, seed: int) -> Examples:
     class_names, labels = resolve_labels(
         column(dataset.label_column), classes=classes, place=place, column=dataset.label_column
     )
-    ids = [f"{name}/{position}" for name, part in parts for position in range(len(part))]
-    if dataset.id_column is not None:
+    if dataset.id_column is None:
+        numbered = (f"{name}/{position}" for name, part in parts for position in range(len(part)))
+        ids: Sequence[str] = StoredTexts(numbered)
+    else:
         ids = column(dataset.id_column)
         check_ids(ids, place=place, column=dataset.id_column)
     splits = _split(dataset, parts, labels, seed=seed, column=column, place=place)
@@ -106,7 +112,7 @@ def _split(
     labels: np.ndarray,
     *,
     seed: int,
-    column: Callable[[str], list[str]],
+    column: Callable[[str], Sequence[str]],
     place: Callable[[int], str],
 ) -> list[str]:
     split = dataset.split
@@ -123,26 +129,27 @@ def _split(
     return [name for name, part in parts for _ in range(len(part))]
 
 
-def check_ids(ids: list[str], *, place: Callable[[int], str], column: str) -> None:
+def check_ids(ids: Sequence[str], *, place: Callable[[int], str], column: str) -> None:
     """Stop on an id that is blank or occurs twice.
 
     Raises:
         DataError: naming both places.
     """
-    seen: dict[str, int] = {}
-    for row, id_ in enumerate(ids):
+    firsts = group_texts(ids)  # of n different ids: 0, 1, 2, ...
+    repeats = np.flatnonzero(firsts != np.arange(len(firsts)))
+    repeat = int(repeats[0]) if len(repeats) else len(ids)
+    for row, id_ in enumerate(itertools.islice(ids, repeat)):
         if not id_.strip():
             raise DataError(f"{place(row)}: column {shown(column)}: id is blank; give it one")
-        if id_ in seen:
-            raise DataError(
-                f"{place(row)}: column {shown(column)}: id {shown(id_)} is also at "
-                f"{place(seen[id_])[-60:]}; make ids unique, or set dataset.id_column: null"
-            )
-        seen[id_] = row
+    if repeat < len(ids):
+        raise DataError(
+            f"{place(repeat)}: column {shown(column)}: id {shown(ids[repeat])} is also at "
+            f"{place(int(firsts[repeat]))[-60:]}; make ids unique, or set dataset.id_column: null"
+        )
 
 
-def join_texts(columns: list[list[str]]) -> list[str]:
+def join_texts(columns: Sequence[Sequence[str]]) -> Sequence[str]:
     """Return the texts of several columns joined by a line break; one column as it is."""
     if len(columns) == 1:
         return columns[0]
-    return ["\n".join(parts) for parts in zip(*columns, strict=True)]
+    return StoredTexts(map("\n".join, zip(*columns, strict=True)))

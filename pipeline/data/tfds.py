@@ -4,6 +4,7 @@ import difflib
 import itertools
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline.data.labels import resolve_labels
 from pipeline.data.sections import TfdsDataset
 from pipeline.data.tables import join_texts
 from pipeline.errors import ConfigError, DataError, NetworkError
+from pipeline.scratch import StoredTexts
 
 BATCH = 2048
 CONNECT_SECONDS = 5
@@ -50,13 +52,13 @@ def read_tfds(dataset: TfdsDataset) -> Examples:
 def _read_columns(tfds: Any, builder: Any, dataset: TfdsDataset) -> dict[str, Any]:
     """Return texts, labels, "tfds_id" and, in "read_as", the second part of `_reads`."""
     read_config = tfds.ReadConfig(add_tfds_id=True)
-    columns: dict[str, Any] = {key: [] for key in (*dataset.text_keys, "label", "tfds_id")}
-    columns["read_as"] = []
+    columns: dict[str, Any] = {key: StoredTexts() for key in (*dataset.text_keys, "tfds_id")}
+    columns |= {"label": [], "read_as": []}
     for split, name in _reads(dataset):
         stream = builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
         for batch in stream.batch(BATCH).as_numpy_iterator():
             for key in (*dataset.text_keys, "tfds_id"):
-                columns[key] += [value.decode() for value in batch[key].tolist()]
+                columns[key].extend(value.decode() for value in batch[key].tolist())
             columns["label"] += batch[dataset.label_key].tolist()
             columns["read_as"] += [name] * len(batch["tfds_id"])
     return columns
@@ -144,8 +146,8 @@ def _check_names(dataset: TfdsDataset, info: Any) -> None:
 
 
 def _stable_ids(
-    tfds_ids: list[str], read_as: list[str], info: Any, dataset: TfdsDataset
-) -> tuple[list[str], list[str]]:
+    tfds_ids: Sequence[str], read_as: list[str], info: Any, dataset: TfdsDataset
+) -> tuple[Sequence[str], list[str]]:
     """Return "train/5204" and "train" for TFDS' "imdb_reviews-train.tfrecord-00000-of-00001__5204".
 
     The number is the position in TFDS' split: shards before it, plus the place in its shard.
@@ -155,7 +157,7 @@ def _stable_ids(
     starts = {
         split: [0, *itertools.accumulate(info.splits[split].shard_lengths)] for split in names
     }
-    ids, splits = [], []
+    ids, splits = StoredTexts(), []
     for tfds_id, name in zip(tfds_ids, read_as, strict=True):
         file, position = tfds_id.rsplit("__", 1)
         split, shard = file.split("-", 1)[1].split(".")[0], int(file.split("-")[-3])

@@ -6,36 +6,49 @@ What is drawn here gives the step of `training.py` the distribution of the Keras
 * Dropout keeps each component of each position with probability `keep`; summed over the c
   positions of one token that is Binomial(c, keep), drawn here per (token, component). The draws
   are rows of a pool of such numbers, made new every epoch, chosen at random.
+
+The entries of all bags lie on disk, and so does their order in an epoch of more than one block:
+in memory is a block of texts, whatever their number.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from pipeline.data.rows import TokenRows
+from pipeline.scratch import StoredArray
+
+Tokens = np.ndarray | TokenRows
+
 CHUNK = 4096  # texts at a time, where whole-dataset arrays would be large
 BLOCK = 65536  # texts the compiled function gets at a time
+IN_CACHE = 32768  # entries at a time, twice as fast as all at once
 POOL_ROWS = ((1, 4096), (8, 512), (2**31 - 1, 32))  # (occurrences up to, pool rows): powers of 2
 
 
-class Bags(NamedTuple):
-    """Texts as bags of tokens. The entries of text i are starts[i] to starts[i + 1].
+class Bags:
+    """Texts as bags of tokens, on disk. The entries of text i are starts[i] to starts[i + 1].
 
     tokens, counts: (entries,) a distinct token of a text and how often it occurs, padding too.
-    starts: (texts + 1,).
+    starts: (texts + 1,). occurrences: the counts there are. largest_token: 0 without tokens.
     """
 
-    tokens: np.ndarray
-    counts: np.ndarray
-    starts: np.ndarray
-
-    @classmethod
-    def of(cls, tokens: np.ndarray) -> Self:
-        """Return the bags of (texts, positions) token ids."""
-        parts = [_count_tokens(tokens[i : i + CHUNK]) for i in range(0, len(tokens), CHUNK)]
-        entries, counts, sizes = (np.concatenate(column) for column in zip(*parts, strict=True))
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        return cls(entries.astype(np.int32), counts.astype(np.int32), starts.astype(np.int64))
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = StoredArray(tokens.dtype)
+        self.counts = StoredArray(np.min_scalar_type(tokens.shape[1]))
+        sizes, frequencies = [], np.zeros(tokens.shape[1] + 1, np.int64)
+        self.largest_token = 0
+        for first in range(0, len(tokens), CHUNK):
+            entries, counts, in_text = _count_tokens(np.asarray(tokens[first : first + CHUNK]))
+            self.tokens.append(entries)
+            self.counts.append(counts)
+            sizes.append(in_text)
+            frequencies += np.bincount(counts, minlength=len(frequencies))
+            self.largest_token = max(self.largest_token, int(entries.max(initial=0)))
+        self.starts = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+        self.occurrences = np.flatnonzero(frequencies)
 
 
 def _count_tokens(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,30 +60,33 @@ def _count_tokens(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 class PoolLayout(NamedTuple):
-    """Where each entry's dropout numbers are in the pool: a row start + (random & mask).
+    """Where an entry's dropout numbers are in the pool: a row start + (random & mask).
 
-    starts, masks: (entries,). present: the occurrence counts in the pool; sizes: rows of each.
+    present: the occurrence counts in the pool; sizes: rows of each. starts, masks: by count.
     """
 
-    starts: np.ndarray
-    masks: np.ndarray
     present: np.ndarray
     sizes: np.ndarray
+    starts: np.ndarray
+    masks: np.ndarray
 
     @classmethod
-    def of(cls, counts: np.ndarray) -> Self:
-        """Return the layout for entries with these occurrence counts."""
-        present = np.flatnonzero(np.bincount(counts))
+    def of(cls, present: np.ndarray) -> Self:
+        """Return the layout for entries with these occurrence counts, each named once."""
         sizes = np.array([next(rows for upto, rows in POOL_ROWS if c <= upto) for c in present])
-        starts_of, masks_of = np.zeros((2, present[-1] + 1), np.int32)
-        starts_of[present] = np.cumsum(sizes) - sizes
-        masks_of[present] = sizes - 1
-        return cls(starts_of[counts], masks_of[counts], present, sizes)
+        starts, masks = np.zeros((2, present[-1] + 1), np.int32)
+        starts[present] = np.cumsum(sizes) - sizes
+        masks[present] = sizes - 1
+        return cls(present, sizes, starts, masks)
 
-    def choose_rows(self, rng: np.random.Generator) -> np.ndarray:
-        """Return a random row of the pool for each entry: (entries,) int32."""
-        draw = np.frombuffer(rng.bytes(4 * len(self.masks)), np.int32)
-        rows: np.ndarray = self.starts + (draw & self.masks)
+    def choose_rows(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a random row of the pool for each entry, given its occurrences: int32."""
+        rows = np.empty(len(counts), np.int32)
+        for first in range(0, len(counts), IN_CACHE):
+            part = slice(first, first + IN_CACHE)
+            draw = np.frombuffer(rng.bytes(4 * len(counts[part])), np.int32)
+            np.bitwise_and(draw, self.masks.take(counts[part]), out=rows[part])
+            rows[part] += self.starts.take(counts[part])
         return rows
 
     def draw(
@@ -103,53 +119,144 @@ class Block(NamedTuple):
 Deal = tuple[np.ndarray, Block]  # rows of the dropout pool, and a block that refers to them
 
 
+class Entries(NamedTuple):
+    """Entries of some texts, end to end, with their rows of the dropout pool.
+
+    tokens, pool_rows: (entries,). starts: (texts + 1,) where each text begins in those.
+    """
+
+    tokens: np.ndarray
+    pool_rows: np.ndarray
+    starts: np.ndarray
+
+    def of(self, texts: np.ndarray) -> Self:
+        """Return the entries of the texts at these places, in this order."""
+        first = self.starts[texts]
+        sizes = self.starts[texts + 1] - first
+        ends = np.cumsum(sizes)
+        source = np.repeat(first - (ends - sizes), sizes)
+        source += np.arange(ends[-1])
+        starts = np.concatenate([[0], ends])
+        return type(self)(self.tokens[source], self.pool_rows[source], starts)
+
+
+class Shelves:
+    """The entries of an epoch on disk, block by block; within a block in the order of the texts.
+
+    They are put there in the order in which they are stored, so that neither all of them nor
+    the places they come from need be in memory. pool_rows: how many there are.
+    """
+
+    def __init__(self, blocks: Sequence[np.ndarray], bags: Bags, *, pool_rows: int) -> None:
+        self.sizes = np.diff(bags.starts)
+        self.block_of = np.empty(len(self.sizes), np.int32)
+        for number, texts in enumerate(blocks):
+            self.block_of[texts] = number
+        entries = np.bincount(self.block_of, weights=self.sizes).astype(np.int64)
+        self.ends = np.cumsum(entries)
+        self.filled = self.ends - entries
+        self.tokens = StoredArray(bags.tokens.dtype)
+        self.pool_rows = StoredArray(np.min_scalar_type(pool_rows - 1))
+
+    def put(self, first: int, piece: Entries) -> None:
+        """Put the entries of consecutive texts, the first of which is `first`, where they go."""
+        block_of = self.block_of[first : first + len(piece.starts) - 1]
+        by_block = np.argsort(block_of, kind="stable")
+        sorted_piece = piece.of(by_block)
+        numbers, texts = np.unique(block_of[by_block], return_index=True)
+        bounds = sorted_piece.starts[np.append(texts, len(by_block))]
+        for number, low, high in zip(numbers, bounds[:-1], bounds[1:], strict=True):
+            self.tokens.write(self.filled[number], sorted_piece.tokens[low:high])
+            self.pool_rows.write(self.filled[number], sorted_piece.pool_rows[low:high])
+            self.filled[number] += high - low
+
+    def take(self, number: int) -> Entries:
+        """Return the entries of a block, its texts in ascending order."""
+        sizes = self.sizes[self.block_of == number]
+        last = self.ends[number]
+        first = last - sizes.sum()
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        pool_rows = self.pool_rows.read(first, last).astype(np.int32)
+        return Entries(self.tokens.read(first, last), pool_rows, starts)
+
+
 class TrainingData:
     """Bags with labels and weights, dealt out in shuffled blocks with fresh dropout."""
 
     def __init__(
-        self, tokens: np.ndarray, labels: np.ndarray, weights: np.ndarray, *, keep: float, dim: int
+        self, tokens: Tokens, labels: np.ndarray, weights: np.ndarray, *, keep: float, dim: int
     ) -> None:
-        self.bags = Bags.of(tokens)
+        self.bags = Bags(tokens)
         self.labels = labels.astype(np.int32)
         self.weights = weights.astype(np.float32)
         self.keep, self.dim, self.positions = keep, dim, tokens.shape[1]
-        self.pool = PoolLayout.of(self.bags.counts)
+        self.pool = PoolLayout.of(self.bags.occurrences)
 
     def draw_epoch(self, rng: np.random.Generator, batch_size: int) -> Iterator[Deal]:
         """Yield blocks, with the pool they refer to, until every text was dealt out once."""
         pool = self.pool.draw(rng, keep=self.keep, positions=self.positions, dim=self.dim)
-        pool_rows = self.pool.choose_rows(rng)
+        rows_rng = copy.deepcopy(rng)  # entries are stored, and draw their rows, in another order
+        skip_draws(rng, int(self.bags.starts[-1]))
         order = rng.permutation(len(self.labels))
         step = max(BLOCK // batch_size, 1) * batch_size
-        for first in range(0, len(order), step):
-            yield pool, self._block(order[first : first + step], pool_rows, batch_size, rng)
+        blocks = [order[first : first + step] for first in range(0, len(order), step)]
+        for texts, entries in zip(blocks, self._deal(blocks, rows_rng), strict=True):
+            yield pool, self._block(texts, entries, batch_size, rng)
+
+    def _deal(self, blocks: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[Entries]:
+        """Yield the entries of each block, in the order of its texts."""
+        if len(blocks) == 1:
+            for _, everything in self._pieces(rng, len(self.labels)):
+                yield everything.of(blocks[0])
+            return
+        shelves = Shelves(blocks, self.bags, pool_rows=int(self.pool.sizes.sum()))
+        for first, piece in self._pieces(rng, BLOCK):
+            shelves.put(first, piece)
+        for number, texts in enumerate(blocks):
+            places = np.empty(len(texts), np.int64)
+            places[np.argsort(texts)] = np.arange(len(texts))
+            yield shelves.take(number).of(places)
+
+    def _pieces(self, rng: np.random.Generator, size: int) -> Iterator[tuple[int, Entries]]:
+        """Yield the first text and the entries of `size` consecutive texts, until the end."""
+        for first in range(0, len(self.labels), size):
+            starts = self.bags.starts[first : first + size + 1]
+            tokens = self.bags.tokens.read(starts[0], starts[-1])
+            counts = self.bags.counts.read(starts[0], starts[-1])
+            pool_rows = self.pool.choose_rows(counts, rng)
+            yield first, Entries(tokens, pool_rows, starts - starts[0])
 
     def _block(
-        self,
-        texts: np.ndarray,
-        pool_rows: np.ndarray,
-        batch_size: int,
-        rng: np.random.Generator,
+        self, texts: np.ndarray, dealt: Entries, batch_size: int, rng: np.random.Generator
     ) -> Block:
-        first = self.bags.starts[texts]
-        sizes = self.bags.starts[texts + 1] - first
-        ends = np.cumsum(sizes)
-        source = np.repeat(first - (ends - sizes), sizes)
-        source += np.arange(ends[-1])
         batch_of, place = np.divmod(np.arange(len(texts)), batch_size)
         last = np.append(np.flatnonzero(np.diff(batch_of)), len(texts) - 1)
         kept = rng.random((len(texts), self.dim), np.float32) < self.keep
         weights = self.weights[texts]
         return Block(
-            ids=self.bags.tokens[source],
-            pool_rows=pool_rows[source],
-            text_of=np.repeat(place.astype(np.int32), sizes),
-            starts=np.concatenate([[0], ends[last]]).astype(np.int32),
+            ids=dealt.tokens.astype(np.int32),
+            pool_rows=dealt.pool_rows,
+            text_of=np.repeat(place.astype(np.int32), np.diff(dealt.starts)),
+            starts=np.concatenate([[0], dealt.starts[1:][last]]).astype(np.int32),
             labels=self.labels[texts],
             weights=weights,
             gains=(weights / np.bincount(batch_of)[batch_of]).astype(np.float32),
             mean_masks=kept / np.float32(self.keep),
         )
+
+
+def skip_draws(rng: np.random.Generator, count: int) -> None:
+    """Bring `rng` to where drawing `count` numbers of 32 bits would, without drawing them.
+
+    PCG64 makes 64 bits at a time and keeps the second half for the next number.
+    """
+    generator: Any = rng.bit_generator
+    if count and generator.state["has_uint32"]:
+        rng.bytes(4)
+        count -= 1
+    generator.advance(count // 2)
+    if count % 2:
+        rng.bytes(4)
 
 
 def stack(deals: Sequence[Deal], *, vocabulary_size: int, batch_size: int) -> Deal:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts
+from pipeline.data.rows import TokenRows
 from pipeline.errors import ArtifactError, DataError
 
-ROWS = 4096
+ROWS = 65536
 
 
 def check_token_ids(path: Path, vocabulary_size: int) -> None:
@@ -20,8 +20,8 @@ def check_token_ids(path: Path, vocabulary_size: int) -> None:
     Raises:
         ArtifactError: naming the file and the id.
     """
-    tokens = artifacts.load_array(path, mapped=True)
-    parts = (tokens[first : first + ROWS] for first in range(0, len(tokens), ROWS))
+    tokens = TokenRows(path)
+    parts = (np.asarray(tokens[first : first + ROWS]) for first in range(0, len(tokens), ROWS))
     largest = max((int(part.max(initial=0)) for part in parts), default=0)
     if largest >= vocabulary_size:
         raise ArtifactError(

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipeline.data.rows import TokenRows
 from pipeline.models.network import FastText, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam
 from pipeline.models.wrapper import TextClassifier
@@ -31,6 +32,8 @@ def build_network(meta: dict[str, Any], params: dict[str, Any]) -> FastText:
 
 class FastTextClassifier(TextClassifier):
     """fastText-style classifier of token ids: X (texts, positions), y (texts,) labels.
+
+    X is an array or TokenRows, which are never in memory as a whole.
 
     Every fit builds a new network, so a clone in each fold starts from its own weights.
     """
@@ -65,6 +68,17 @@ class FastTextClassifier(TextClassifier):
         self.dropout = dropout
         self.learning_rate = learning_rate
         self.seed = seed
+
+    def _validate_data(
+        self, X: Any = None, y: Any = None, reset: bool = False, y_numeric: bool = False
+    ) -> tuple[Any, Any]:
+        """Check X and y as SciKeras does; rows on disk stay there."""
+        if not isinstance(X, TokenRows):
+            X, y = super()._validate_data(X, y, reset=reset, y_numeric=y_numeric)
+            return X, y
+        _, y = super()._validate_data(None, y, reset=reset, y_numeric=y_numeric)
+        super()._validate_data(np.asarray(X[:1]), None, reset=reset)
+        return X, y
 
 
 def fit_classifiers(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from pipeline.data.rows import TokenRows
 from pipeline.errors import ConfigError
 
 
@@ -69,6 +70,7 @@ class CustomClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ConfigError: the function does not take these arguments, or returns something else.
         """
+        X = _in_memory(X)
         self.classes_ = np.unique(y)
         self.model_ = self._call(num_classes=len(self.classes_), shape=np.shape(X))
         if hasattr(self.model_, "predict_proba"):
@@ -125,6 +127,7 @@ class CustomClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return (texts, classes) probabilities."""
+        X = _in_memory(X)
         if hasattr(self.model_, "predict_proba"):
             return np.asarray(self.model_.predict_proba(X))
         return np.asarray(self.model_.predict(X, batch_size=512, verbose=0))
@@ -133,3 +136,8 @@ class CustomClassifier(ClassifierMixin, BaseEstimator):
         """Return (texts,) the most probable class of each."""
         predicted: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return predicted
+
+
+def _in_memory(X: Any) -> Any:
+    """Return rows on disk as an array: what a user's model does with them is unknown."""
+    return np.asarray(X) if isinstance(X, TokenRows) else X

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from pipeline import artifacts
-from pipeline.vectorize import LINE_BREAK, PUNCTUATION
+from pipeline.words import LINE_BREAK, PUNCTUATION
 
 NO_DATE = "1980-01-01@00:00:00"  # the zero of zip files
 

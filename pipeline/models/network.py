@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.models.batches import CHUNK, TrainingData, stack
+from pipeline.data.rows import TokenRows
+from pipeline.models.batches import CHUNK, Tokens, TrainingData, stack
 from pipeline.models.optimizer import FusedAdam
 from pipeline.models.training import BlockTrainer, Shape, block_trainer, mean_embeddings
 
@@ -71,7 +72,7 @@ class FastText(keras.Model):
         """Train as keras.Model.fit does; with FusedAdam and arrays, on the fast path."""
         fast = {"batch_size", "epochs", "initial_epoch", "sample_weight", "callbacks", "verbose"}
         asked = {key for key, value in kwargs.items() if not _is_unset(value)}
-        arrays = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+        arrays = isinstance(x, np.ndarray | TokenRows) and isinstance(y, np.ndarray)
         ordinary = asked <= fast | {"shuffle"} and kwargs.get("shuffle", True)
         if not (arrays and ordinary and isinstance(self.optimizer, FusedAdam)):
             return super().fit(x, y, **kwargs)
@@ -80,7 +81,7 @@ class FastText(keras.Model):
 
     def _fit_fast(
         self,
-        tokens: np.ndarray,
+        tokens: Tokens,
         labels: np.ndarray,
         *,
         batch_size: int = 32,
@@ -97,7 +98,7 @@ class FastText(keras.Model):
         return self.history
 
     def training_data(
-        self, tokens: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray | None = None
+        self, tokens: Tokens, labels: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> TrainingData:
         """Return what the fast path trains on.
 
@@ -105,16 +106,17 @@ class FastText(keras.Model):
             ValueError: a token id is outside the vocabulary; TensorFlow would say so on a CPU
                 and use zeros on a GPU.
         """
-        largest, limit = int(tokens.max(initial=0)), int(self.settings["vocabulary_size"])
-        if largest > limit:
-            raise ValueError(f"token id {largest} is outside the vocabulary of {limit}")
-        return TrainingData(
+        data = TrainingData(
             tokens,
             labels,
             np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight),
             keep=1 - self.settings["dropout"],
             dim=self.settings["embedding_dim"],
         )
+        largest, limit = data.bags.largest_token, int(self.settings["vocabulary_size"])
+        if largest > limit:
+            raise ValueError(f"token id {largest} is outside the vocabulary of {limit}")
+        return data
 
     def slots(self) -> list[list[tf.Variable]]:
         """Return weights, first and second moments, each [embeddings, kernel, bias]."""
@@ -125,14 +127,14 @@ class FastText(keras.Model):
 
     def predict(self, x: Any, batch_size: Any = None, **kwargs: Any) -> Any:
         """Return (texts, classes) probabilities; arrays of token ids take a fused lookup."""
-        if not isinstance(x, np.ndarray):
+        if not isinstance(x, np.ndarray | TokenRows):
             return super().predict(x, batch_size=batch_size, **kwargs)
         embeddings = self.embedding.embeddings.value.read_value()
-        chunks = []
+        probabilities = np.empty((len(x), self.settings["num_classes"]), np.float32)
         for first in range(0, len(x), CHUNK):
-            mean = mean_embeddings(embeddings, x[first : first + CHUNK])
-            chunks.append(tf.nn.softmax(self.dense(mean)).numpy())
-        return np.concatenate(chunks)
+            mean = mean_embeddings(embeddings, np.asarray(x[first : first + CHUNK]))
+            probabilities[first : first + CHUNK] = tf.nn.softmax(self.dense(mean)).numpy()
+        return probabilities
 
 
 class Replica(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.rows import TokenRows
 from pipeline.schema import (
     CnnModel,
     CustomModel,
@@ -90,24 +91,29 @@ def needs_tensorflow(model: Model) -> bool:
     return not isinstance(model, MultinomialNbModel | LogisticRegressionModel)
 
 
+def reads_by_blocks(model: Model) -> bool:
+    """Return whether this model trains without its inputs in memory as a whole."""
+    return isinstance(model, FastTextModel) and model.optimizer == "adam"
+
+
 def load_inputs(path: Path) -> Any:
     """Return X from a file of the vectorize stage, by its kind.
 
-    .npy: (n, positions) token ids, left on disk until read. .npz: (n, words) sparse counts.
-    .parquet: (n,) texts as Python strings.
+    .npy: (n, positions) token ids, left on disk until read: TokenRows. .npz: (n, words) sparse
+    counts. .parquet: (n,) texts as Python strings.
     """
     from pipeline import artifacts
 
     if path.suffix == ".npy":
-        return artifacts.load_array(path, mapped=True)
+        return TokenRows(path)
     if path.suffix == ".npz":
         from scipy.sparse import csr_matrix
 
         arrays = artifacts.load_arrays(path)
         parts = (arrays["data"], arrays["indices"], arrays["indptr"])
         return csr_matrix(parts, shape=tuple(arrays["shape"]))
-    column = artifacts.load_table(path, ["text"]).column("text")
-    return np.array([*column.to_pylist(), None], dtype=object)[:-1]  # None: never an array of str
+    texts = artifacts.iterate_texts(path)
+    return np.array([*texts, None], dtype=object)[:-1]  # None: never an array of str
 
 
 def network_of(classifier: Any) -> Any:

@@ -21,8 +21,8 @@ def document_vectors(network: Any, inputs: Any) -> np.ndarray | None:
     if not dense:
         return None
     below = keras.Model(network.inputs[0], dense[-1].input)
-    chunks = [
-        np.asarray(below(inputs[first : first + BATCH], training=False), np.float32)
-        for first in range(0, len(inputs), BATCH)
-    ]
-    return np.concatenate(chunks)
+    vectors = np.empty((len(inputs), below.output.shape[-1]), np.float32)
+    for first in range(0, len(inputs), BATCH):
+        tokens = np.asarray(inputs[first : first + BATCH])
+        vectors[first : first + BATCH] = below(tokens, training=False)
+    return vectors

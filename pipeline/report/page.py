@@ -88,7 +88,7 @@ def draw_figures(loaded: Loaded, run: Run, metrics: dict[str, Any], found: Found
     folds, health = found.crossval["all"]["folds"], found.health["all"]
     predicted = found.pred_probs.argmax(axis=1)
     counts = np.bincount(given * k + predicted, minlength=k * k).reshape(k, k)
-    flagged = np.array([int(i["row"]) for i in artifacts.load_issues(run.issues("all"))], np.int64)
+    flagged = artifacts.load_issue_rows(run.issues("all"))
     bins = loaded.config.evaluate.calibration_bins
     ece = metrics["crossval"]["ece"]
     filters = tables.filter_counts(health)

@@ -1,5 +1,6 @@
 """The top issues of a scope as a person reads them: with text, probabilities and words."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.report.words import (
 from pipeline.schema import Config
 
 NAMED_WORDS = 5  # in each direction
+VECTORS = ("train_vectors", "test_vectors")  # of a fold, not needed to explain
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Explainer:
         self.tokens = artifacts.load_array(run.tokens(scope), mapped=True)
         self.model_of = np.zeros(len(self.tokens), int)
         for fold in range(folds):
-            arrays = artifacts.load_arrays(run.fold(scope, fold))
+            arrays = artifacts.load_arrays(run.fold(scope, fold), without=VECTORS)
             weights = linear_weights(arrays)
             if weights is None:
                 self.tokens = None
@@ -117,9 +119,8 @@ def load_suspects(
     row: int | None = None,
 ) -> list[Suspect]:
     """Return the first `limit` issues of a scope, the most probable first, or that of `row`."""
-    issues = artifacts.load_issues(run.issues(scope), limit=limit)
-    if row is not None:
-        issues = [issue for issue in issues if int(issue["row"]) == row]
+    found = itertools.islice(artifacts.read_issues(run.issues(scope)), limit)
+    issues = [issue for issue in found if row is None or int(issue["row"]) == row]
     explainer = Explainer(run, config, scope)
     pred_probs = artifacts.load_array(run.pred_probs(scope), mapped=True)
     rows = labels.rows(scope)

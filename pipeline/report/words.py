@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.artifacts import Arrays
-from pipeline.vectorize import LINE_BREAK, PUNCTUATION
+from pipeline.words import LINE_BREAK, PUNCTUATION
 
 SEPARATOR = re.compile(rf"((?:{re.escape(LINE_BREAK)}|[ \t\n\v\f\r])+)", re.IGNORECASE)
 DELETED = re.compile(PUNCTUATION)

@@ -68,7 +68,9 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 STUDY_READS = ("prepare", "vectorize", "crossval")
 OTHER = ("seed=7", "crossval.all.folds=4", "find_issues.filter_by=both", "evaluate.top_rows=3")
-MEASURED = {"wall_seconds", "cpu_seconds", "peak_memory_bytes", "machine", "workers", "sha256"}
+MEASURED = {"wall_seconds", "cpu_seconds", "peak_memory_bytes", "machine", "workers", "sha256"} | {
+    "examples_per_second"
+}
 MODULES = (
     *(f"pipeline.{name}" for name in STAGES),
     *("pipeline.report.page", "cleanlab.filter", "cleanlab.classification", "cleanlab.rank"),

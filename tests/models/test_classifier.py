@@ -1,5 +1,7 @@
 """The classifier is one for scikit-learn and for cleanlab."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +15,9 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 
+from pipeline import artifacts
 from pipeline.config import load_config
+from pipeline.data.rows import TokenRows
 from pipeline.models.classifier import FastTextClassifier
 from pipeline.models.registry import derive_seed, make_classifier
 from tests.tiny import TINY
@@ -45,6 +49,18 @@ def test_fit_and_predict() -> None:
     assert classifier.classes_.tolist() == [0, 1]
     np.testing.assert_array_equal(classifier.predict(tokens), pred_probs.argmax(axis=1))
     assert classifier.score(tokens, labels) > 0.9
+
+
+def test_rows_on_disk_give_the_bits_of_the_array(tmp_path: Path) -> None:
+    tokens, labels = make_data()
+    artifacts.save_array(tmp_path / "tokens.npy", tokens)
+    rows = TokenRows(tmp_path / "tokens.npy")
+    chosen = np.arange(90) % 4 > 0
+    whole = make().fit(tokens[chosen], labels[chosen]).predict_proba(tokens)
+    stored = make().fit(rows[chosen], labels[chosen]).predict_proba(rows)
+    assert whole.tobytes() == stored.tobytes()
+    cleaned = CleanLearning(make(), seed=1).fit(rows, labels, label_issues=~chosen)
+    assert cleaned.clf.predict_proba(rows).tobytes() == whole.tobytes()
 
 
 def test_a_fit_does_not_go_on_from_the_last_one() -> None:

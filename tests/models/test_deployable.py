@@ -14,8 +14,8 @@ from pipeline.artifacts import Run
 from pipeline.models import deployable
 from pipeline.models.deployable import deployable_model, save_model
 from pipeline.models.network import FastText
-from pipeline.vectorize import build_vocabulary, encode, split_words
-from pipeline.vectorize import standardize as standardize_column
+from pipeline.words import build_vocabulary, encode, split_words
+from pipeline.words import standardize as standardize_column
 
 TEXTS = ["The good, the bad", "GOOD film<br /><br />bad end", "", "unseen words é", "bad " * 20]
 

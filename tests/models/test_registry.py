@@ -57,7 +57,7 @@ def inputs(name: str, texts: list[str]) -> Any:
         return np.array(texts, dtype=object)
     if kind == "counts":
         return CountVectorizer(vocabulary=VOCABULARY[2:]).transform(texts)
-    from pipeline.vectorize import encode, split_words
+    from pipeline.words import encode, split_words
 
     words = split_words(pa.array(texts))
     return encode(words, np.arange(len(texts)), VOCABULARY, sequence_length=6)

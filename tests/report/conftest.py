@@ -12,7 +12,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.config import Loaded, load_config
-from pipeline.vectorize import build_vocabulary, encode, split_words
+from pipeline.words import build_vocabulary, encode, split_words
 
 POSITIONS, FOLDS = 12, 2
 WORDS = ["plot", "film", "dull", "bright", "awful", "lovely"]

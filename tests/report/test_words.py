@@ -15,7 +15,7 @@ from pipeline.report.words import (
     standard_word,
     strongest_words,
 )
-from pipeline.vectorize import split_words
+from pipeline.words import split_words
 
 ODD = st.text(
     st.sampled_from(list("aAzZ é߀<>/br \t\n\r\v\f-.'\"İſK_\u00a0\u2028\x1c🙂"))

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.config import Loaded, load_config
-from pipeline.data.examples import Examples
+from pipeline.data.examples import Examples, group_texts
 from pipeline.prepare import describe
 from pipeline.review.__main__ import listen, make_server
 from pipeline.review.app import ReviewPage
@@ -44,7 +44,7 @@ def write_run(folder: Path, examples: Examples, *, num_issues: int = NUM_ISSUES)
     columns = [range(len(examples.ids)), examples.ids, examples.splits, examples.labels]
     table = pa.table([*columns, examples.texts], names=artifacts.EXAMPLES_SCHEMA.names)
     artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
-    artifacts.save_json(run.dataset, describe(examples))
+    artifacts.save_json(run.dataset, describe(examples, group_texts(examples.texts)))
     pred_probs = np.full((len(examples.ids), num_classes), 0.1 / (num_classes - 1), np.float32)
     suggested = (examples.labels + 1) % num_classes
     pred_probs[np.arange(len(suggested)), suggested] = 0.9

@@ -17,6 +17,7 @@ OPTIONS = FindIssues(
     frac_noise=1.0,
     min_examples_per_class=1,
     neighbors=False,
+    batch_size=None,
 )
 NAMES = ["baseline", "prune", "random_prune", "relabel", "weight"]
 
