@@ -53,6 +53,8 @@ class RayWorkers:
     def __init__(
         self, compute: Compute, progress: StageProgress, *, needs_tensorflow: bool = True
     ) -> None:
+        if compute.address is not None:
+            check_answer(compute.address)
         self.ray = import_ray(compute.address)
         self.compute = compute
         self.progress = progress
@@ -65,6 +67,7 @@ class RayWorkers:
         self._home: Path | None = None
         self._reports: Any = None
         self._asked: Any = None
+        self._epochs: dict[str, int] = {}
         self._terminated = False
 
     def __enter__(self) -> Self:
@@ -105,19 +108,33 @@ class RayWorkers:
         else:
             groups = [[task] for task in in_starting_order(tasks, self.count)]
         meter = Meter(tasks, self.progress)
+        self._epochs = {}
         limit = len(groups) if self.compute.workers == "auto" else self.count
         running: dict[Any, Sequence[T]] = {}
         while groups or running:
             while groups and len(running) < limit:
-                group = groups.pop(0)
-                running[self._submit(work, group)] = group
-            finished, _ = self.ray.wait(list(running), timeout=POLL_SECONDS, fetch_local=False)
-            self._pass_on(meter, running.values())
-            for reference in finished:
-                group = running.pop(reference)
-                for task, result in zip(group, self._result_of(reference, group), strict=True):
+                started = groups.pop(0)
+                running[self._submit(work, started)] = started
+            for group, results in self._collect(running, meter):
+                for task, result in zip(group, results, strict=True):
                     yield task, result
                     meter.finished(task)
+
+    def _collect(
+        self, running: dict[Any, Sequence[T]], meter: Meter
+    ) -> list[tuple[Sequence[T], list[Any]]]:
+        """Take what has finished out of `running`; return (tasks, results).
+
+        No reference is left when this returns: Ray would train a finished task again if the node
+        that did it were lost.
+        """
+        finished, _ = self.ray.wait(list(running), timeout=POLL_SECONDS, fetch_local=False)
+        self._pass_on(meter, running.values())
+        collected = []
+        for reference in finished:
+            group = running.pop(reference)
+            collected.append((group, self._result_of(reference, group)))
+        return collected
 
     def _connect(self) -> None:
         options: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
@@ -132,7 +149,6 @@ class RayWorkers:
                 "_system_config": {"task_oom_retries": RETRIES},
             }
         else:
-            check_answer(address)
             modules = {"py_modules": [str(Path(pipeline.__file__).parent)]}
             options |= {"address": address, "runtime_env": modules | {"excludes": ["__pycache__"]}}
         try:
@@ -243,19 +259,23 @@ class RayWorkers:
         if not self.ray.wait([self._asked], timeout=0)[0]:
             return
         names = {task.name for group in running for task in group}
-        for report in self.ray.get(self._asked):
-            if report[0] in names:
-                meter.told(*report)
+        for name, epoch, loss in self.ray.get(self._asked):
+            if name in names:
+                if epoch <= self._epochs.get(name, 0):
+                    self.progress.say(f"{name} begins again: its worker or node was lost")
+                self._epochs[name] = epoch
+                meter.told(name, epoch, loss)
         self._asked = None
 
 
 def import_ray(address: str | None) -> Any:
-    """Return the ray module.
+    """Return the ray module, told to be quiet.
 
     Raises:
         ConfigError: it is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if address is None:
         # A cluster for this run alone: on loopback, and for who knows its token.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -268,6 +288,8 @@ def import_ray(address: str | None) -> Any:
             "compute.engine: ray is not installed; add it with `make ray`, or use "
             "compute.engine=local"
         ) from None
+    # Ray prints pages about a lost node and has no public switch for that.
+    ray._private.worker._worker_logs_enabled = False
     return ray
 
 

@@ -11,6 +11,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from pipeline.cli import run_command
 from pipeline.compute.engine import make_engine
@@ -74,7 +77,7 @@ def wait_for_go(jobs: Sequence[FileJob], told: Told) -> list[tuple[str, bool]]:
     return results
 
 
-def drive(work: str, folder: Path, address: str = "") -> None:
+def drive(work: str, folder: Path, address: Annotated[str, typer.Argument()] = "") -> None:
     """Run four jobs."""
     file = folder / "words.txt"
     file.write_text("some words")

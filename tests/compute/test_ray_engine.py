@@ -249,7 +249,6 @@ def test_a_node_with_another_library_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("job_*"))
 
 
-@needs_ray
 def test_no_cluster_at_the_address_ends_in_seconds(run_copy: Run) -> None:
     (run_copy.stage("crossval") / RECORD).unlink()
     with socket.create_server(("127.0.0.1", 0)) as listening:
