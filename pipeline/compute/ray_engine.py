@@ -19,7 +19,7 @@ import numpy as np
 
 import pipeline
 from pipeline.artifacts import atomic_write, sha256_file
-from pipeline.compute.device import load_tensorflow
+from pipeline.compute.device import load_tensorflow, quiet_start
 from pipeline.compute.local import (
     Meter,
     R,
@@ -151,16 +151,19 @@ class RayWorkers:
         else:
             modules = {"py_modules": [str(Path(pipeline.__file__).parent)]}
             options |= {"address": address, "runtime_env": modules | {"excludes": ["__pycache__"]}}
-        try:
-            self.ray.init(**options)
-        except SystemExit:  # how Ray takes SIGTERM while it starts
-            self._terminated = True
-            raise KeyboardInterrupt from None
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise NetworkError(f"compute.address: cannot join {address}: {reason}") from None
-        finally:
-            signal.signal(signal.SIGTERM, self._terminate)
+        refused = ""
+        with quiet_start():
+            try:
+                self.ray.init(**options)
+            except SystemExit:  # how Ray takes SIGTERM while it starts
+                self._terminated = True
+            except (self.ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
+                refused = str(error).strip().partition("\n")[0]
+        signal.signal(signal.SIGTERM, self._terminate)
+        if self._terminated:
+            raise KeyboardInterrupt
+        if refused:
+            raise NetworkError(f"compute.address: cannot join {address}: {refused}")
 
     def _terminate(self, signum: int, frame: object) -> None:
         self._terminated = True
