@@ -178,6 +178,10 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def is_running(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def leftovers() -> set[str]:
     folder = Path(tempfile.gettempdir())
     return {str(path) for name in ("label-errors-*", "ray-*") for path in folder.glob(name)}
@@ -227,7 +231,9 @@ def test_a_lost_node_costs_its_own_task_and_no_other(tmp_path: Path) -> None:
     with cluster_of(2) as cluster:
         driver = drive("wait_for_go", tmp_path, cluster.address)
         wait_until(lambda: len(list(tmp_path.glob("job_*"))) == 3)  # one done, one on each node
+        working = {pid for number in range(1, 4) for pid in starts(tmp_path, number)}
         cluster.kill_node()
+        wait_until(lambda: not all(map(is_running, working)))
         (tmp_path / "go").touch()
         assert results_of(driver) == ALL_READ
         begun = [len(starts(tmp_path, number)) for number in range(4)]
