@@ -18,8 +18,8 @@ from typing import Any, Self
 import numpy as np
 
 import pipeline
-from pipeline.artifacts import atomic_write, sha256_file
-from pipeline.compute.device import load_tensorflow, quiet_start
+from pipeline.artifacts import sha256_file
+from pipeline.compute.device import quiet_start
 from pipeline.compute.local import (
     Meter,
     R,
@@ -29,6 +29,7 @@ from pipeline.compute.local import (
     group_tasks,
     in_starting_order,
 )
+from pipeline.compute.ray_node import Reports, file_fields, remove_files, work_on_node
 from pipeline.compute.versions import find_differences, installed_versions
 from pipeline.errors import ConfigError, NetworkError, ResourceError
 from pipeline.progress import StageProgress
@@ -44,7 +45,6 @@ POLL_SECONDS = 0.1
 # Ray speaks gRPC, which is HTTP/2: a server answers this opening with its settings.
 HTTP2_OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 HTTP2_SETTINGS = 4
-Report = tuple[str, int, float]
 
 
 class RayWorkers:
@@ -87,8 +87,8 @@ class RayWorkers:
 
     def __exit__(self, *exception: object) -> None:
         if self.compute.address is not None and self.ray.is_initialized():
-            removals = self._on_every_node(remove_files, self._folder)
-            self.ray.wait(list(removals), num_returns=len(removals), timeout=CLEANING_SECONDS)
+            for removal in (removals := list(self._on_every_node(remove_files, self._folder))):
+                self.ray.wait([removal], timeout=CLEANING_SECONDS / len(removals))
         self.ray.shutdown()
         remove_files(self._folder)
         if self._home is not None:
@@ -317,92 +317,3 @@ def check_answer(address: str) -> None:
         f"compute.address: no Ray cluster at {address}: {reason}; start one with `ray start --head`"
         ", or set compute.address to null for one on this machine alone"
     )
-
-
-# --- what runs on the nodes ------------------------------------------------------------------
-
-
-class Reports:
-    """Keeps reports of epochs until they are taken: an actor beside the driver."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Report] = []
-
-    def tell(self, name: str, epoch: int, loss: float) -> None:
-        self._waiting.append((name, epoch, loss))
-
-    def take(self) -> list[Report]:
-        taken, self._waiting = self._waiting, []
-        return taken
-
-
-def work_on_node(
-    work: Work[T, R],
-    tasks: Sequence[T],
-    *,
-    files: dict[str, Any],
-    folder: str,
-    device: str | None,
-    own: dict[str, str],
-    reports: Any,
-) -> list[R]:
-    """Return what `work` makes of `tasks`, whose files are fetched unless this node has them.
-
-    Args:
-        files: {name: reference}. folder: see node_folder. device: None without TensorFlow.
-        own: versions of the driver. reports: see Reports.
-
-    Raises:
-        ConfigError: this node joined late and has other versions, or no GPU for TensorFlow.
-    """
-    import ray
-
-    here = (ray.util.get_node_ip_address(), installed_versions(tuple(own)[2:]))
-    if problems := find_differences(own, [here]):
-        raise ConfigError(problems)
-    if device is not None:
-        start_device(device, here[0])
-    place = node_folder(folder)
-    for name, reference in files.items():
-        if not (place / name).exists():
-            with atomic_write(place / name) as file:
-                file.write(ray.get(reference))
-    tasks = [with_files(task, place) for task in tasks]
-    return work(tasks, lambda *report: reports.tell.remote(*report))
-
-
-def start_device(device: str, node: str) -> None:
-    """Load TensorFlow for "cpu" or "gpu".
-
-    Raises:
-        ConfigError: it sees no GPU on this node, where Ray sees one.
-    """
-    tf = load_tensorflow(device)
-    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
-        raise ConfigError(
-            f"compute.device: Ray node {node} has a GPU and TensorFlow sees none; run `make gpu` "
-            "there, or use compute.device=cpu"
-        )
-
-
-def file_fields(task: Any) -> dict[str, Path]:
-    """Return {field: path} of a task's files."""
-    fields = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
-    return {name: value for name, value in fields.items() if isinstance(value, Path)}
-
-
-def with_files(task: T, folder: Path) -> T:
-    """Return `task` with the names of its files as files in `folder`."""
-    paths = {field: folder / name for field, name in file_fields(task).items()}
-    return dataclasses.replace(task, **paths)  # type: ignore[type-var]
-
-
-def node_folder(folder: str) -> Path:
-    """Return the place of a run's files on this machine, for this user alone."""
-    place = Path(tempfile.gettempdir()) / folder
-    place.mkdir(mode=0o700, exist_ok=True)
-    return place
-
-
-def remove_files(folder: str) -> None:
-    shutil.rmtree(Path(tempfile.gettempdir()) / folder, ignore_errors=True)

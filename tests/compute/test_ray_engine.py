@@ -25,7 +25,8 @@ from pipeline.artifacts import RECORD, Run
 from pipeline.compute import ray_engine
 from pipeline.compute.engine import make_engine
 from pipeline.compute.local import Workers
-from pipeline.compute.ray_engine import check_answer, file_fields, with_files
+from pipeline.compute.ray_engine import check_answer
+from pipeline.compute.ray_node import file_fields, with_files
 from pipeline.compute.versions import code_hash, find_differences, installed_versions
 from pipeline.errors import ConfigError, NetworkError
 from pipeline.progress import StageProgress
