@@ -106,7 +106,8 @@ from tests.compute.jobs import Job, sleep
 
 if __name__ == "__main__":
     {used}
-    with Workers(Compute(workers=2, device="cpu"), StageProgress("test")) as workers:
+    two = Compute(workers=2, device="cpu", engine="local", address=None)
+    with Workers(two, StageProgress("test")) as workers:
         pids = [child.pid for child in multiprocessing.active_children()]
         print("{start}" in str(workers._pool._mp_context).lower(), *pids, flush=True)
         list(workers.run(sleep, [Job(1), Job(2)]))
