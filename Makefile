@@ -19,8 +19,7 @@ R       := $(RESULTS)/$(RUN)
 ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
 
 .PHONY: help all demo $(STAGES) study noise scale report review export test test-faults check audit \
-	bench clean \
-	gpu FORCE
+	bench clean gpu ray FORCE
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -41,6 +40,7 @@ help: ## print this list
 	@echo "make check                    style and types"
 	@echo "make audit                    known vulnerabilities of the requirements (asks OSV)"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
+	@echo "make ray                      add Ray to the environment: training on a cluster (docs/ray.md)"
 	@echo "make clean                    delete $(R) (CONFIG says which)"
 
 all: $(VENV)/ready
@@ -141,6 +141,9 @@ scale: $(VENV)/ready
 gpu: $(VENV)/ready requirements-gpu.txt
 	$(INSTALL) requirements-gpu.txt
 
+ray: $(VENV)/ready requirements-ray.txt
+	$(INSTALL) requirements-ray.txt
+
 test: $(VENV)/ready-dev
 	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
@@ -166,4 +169,6 @@ requirements: ## the hashed requirements again, from pyproject.toml (needs uv)
 		--python-version 3.11 --extra bench -c requirements.txt pyproject.toml -o requirements-bench.txt
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --extra gpu -c requirements.txt pyproject.toml -o requirements-gpu.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --extra ray -c requirements.txt pyproject.toml -o requirements-ray.txt
 .PHONY: requirements

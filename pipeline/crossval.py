@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Labels, Run
-from pipeline.compute.local import Workers
+from pipeline.compute.engine import make_engine
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.data.problems import varies
@@ -184,7 +184,7 @@ def crossval(context: Context) -> None:
     check_inputs(run, config)
     check_resources(run, config)
     needed = needs_tensorflow(config.model)
-    with Workers(config.compute, context.progress, needs_tensorflow=needed) as workers:
+    with make_engine(config.compute, context.progress, needs_tensorflow=needed) as workers:
         context.notes |= {"device": workers.device, "workers": workers.count}
         tasks = list(plan_tasks(config, run, labels, groups))
         remove_other_folds(run, tasks)

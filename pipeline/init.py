@@ -206,6 +206,8 @@ study:                        # make study, make noise: is the gain real?
 compute:
   workers: auto               # processes, one training thread each: auto, or a number
   device: auto                # auto | cpu | gpu
+  engine: local               # local: processes of this machine | ray: tasks of a Ray cluster
+  address: null               # HOST:PORT of the Ray cluster to join; null: one on this machine
 
 tracking: none                # none | mlflow | tensorboard: log the results under results/tracking
 """

@@ -234,9 +234,25 @@ class Study(Section):
     noise: Noise
 
 
+def check_address(address: str) -> str:
+    """Return `address` if it is HOST:PORT.
+
+    Raises:
+        ValueError: it is not.
+    """
+    host, _, port = address.rpartition(":")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]", host):
+        raise ValueError("must be HOST:PORT")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise ValueError("must be HOST:PORT, with a port from 1 to 65535")
+    return address
+
+
 class Compute(Section):
     workers: Literal["auto"] | Count
     device: Literal["auto", "cpu", "gpu"]
+    engine: Literal["local", "ray"]
+    address: Annotated[str, AfterValidator(check_address)] | None
 
 
 class Config(Section):
@@ -268,6 +284,8 @@ def find_contradictions(config: Config) -> list[tuple[tuple[str, ...], str]]:
         problems.append(
             (("find_issues", "batch_size"), f"must be null unless filter_by is {allowed}")
         )
+    if config.compute.address is not None and config.compute.engine != "ray":
+        problems.append((("compute", "address"), "must be null for compute.engine local"))
     for key, values in (
         (("study", "seeds"), config.study.seeds),
         (("study", "arms"), config.study.arms),

@@ -369,7 +369,8 @@ OTHER_VALUE = {
     "return_indices_ranked_by": "normalized_margin", "frac_noise": 0.5, "neighbors": 3,
     "min_examples_per_class": 2, "max_pruned_fraction": 0.1, "top_rows": 3, "calibration_bins": 3,
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
-    "workers": 1, "device": "cpu", "tracking": "tensorboard",
+    "workers": 1, "device": "cpu", "engine": "ray", "address": "127.0.0.1:6379",
+    "tracking": "tensorboard",
 }  # fmt: skip
 ONE_OF_ITS_KIND = {
     ("dataset", "source"),

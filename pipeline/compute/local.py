@@ -86,7 +86,7 @@ class Workers:
         Raises:
             ResourceError: a worker process was killed, which is what happens without memory.
         """
-        meter = _Meter(tasks, self.progress)
+        meter = Meter(tasks, self.progress)
         if self.device == "gpu":
             groups = group_tasks(tasks)
         else:
@@ -106,7 +106,7 @@ class Workers:
         pool: ProcessPoolExecutor,
         work: Work[T, R],
         groups: Sequence[Sequence[T]],
-        meter: "_Meter",
+        meter: "Meter",
     ) -> Iterator[tuple[Sequence[T], list[R]]]:
         try:
             futures = {pool.submit(_work_in_process, work, group): group for group in groups}
@@ -197,7 +197,7 @@ def count_workers(compute: Compute, progress: StageProgress) -> int:
     return min(compute.workers, bearable)
 
 
-class _Meter:
+class Meter:
     """Turns reports of single epochs into one progress line."""
 
     def __init__(self, tasks: Sequence[Task], progress: StageProgress) -> None:
@@ -217,7 +217,7 @@ class _Meter:
         self.progress.update(sum(self.done.values()), self.total, f"{task.name} finished")
 
 
-def _pass_on(reports: Any, meter: _Meter) -> None:
+def _pass_on(reports: Any, meter: Meter) -> None:
     while True:
         try:
             meter.told(*reports.get_nowait())

@@ -7,7 +7,7 @@ import typer
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.compute.local import Workers
+from pipeline.compute.engine import make_engine
 from pipeline.config import Loaded, load_config
 from pipeline.errors import ArtifactError, ConfigError
 from pipeline.models.registry import needs_tensorflow
@@ -37,7 +37,7 @@ def study(
     with (
         locked(run),
         StageProgress(name) as progress,
-        Workers(loaded.config.compute, progress, needs_tensorflow=needed) as workers,
+        make_engine(loaded.config.compute, progress, needs_tensorflow=needed) as workers,
     ):
         artifacts.sweep_temporary(run.study)
         trainings = Trainings(run, checked.key("crossval"), workers)

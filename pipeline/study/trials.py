@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Arrays, Labels, Run
-from pipeline.compute.local import Workers
+from pipeline.compute.engine import Engine
 from pipeline.compute.training_task import Task, train
 from pipeline.config import Loaded
 from pipeline.crossval import plan_folds, text_groups
@@ -37,7 +37,7 @@ class Trial:
 class Trainings:
     """Runs tasks and keeps each result under its name, with a hash of all it was made from."""
 
-    def __init__(self, run: Run, key: str, workers: Workers) -> None:
+    def __init__(self, run: Run, key: str, workers: Engine) -> None:
         self.results = run
         self.folder = run.study / "trainings"
         self.key = key

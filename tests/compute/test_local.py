@@ -19,7 +19,13 @@ from tests.compute.jobs import Job, die, fail, work
 from tests.tiny import unmeasured
 
 JOBS = [Job(number) for number in range(5)]
-TWO = Compute(workers=2, device="cpu")
+
+
+def compute(workers: Any) -> Compute:
+    return Compute(workers=workers, device="cpu", engine="local", address=None)
+
+
+TWO = compute(workers=2)
 
 
 class Told(StageProgress):
@@ -43,15 +49,15 @@ def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
 
 
-def run(job: Any, jobs: list[Job], compute: Compute, told: Told) -> list[Any]:
-    with Workers(compute, told) as workers:
+def run(job: Any, jobs: list[Job], on: Compute, told: Told) -> list[Any]:
+    with Workers(on, told) as workers:
         return list(workers.run(job, jobs))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_gives_its_result(workers: int) -> None:
     told = Told()
-    results = run(work, JOBS, Compute(workers=workers, device="cpu"), told)
+    results = run(work, JOBS, compute(workers=workers), told)
     assert {job.number: square for job, (square, _) in results} == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
     pids = {pid for _, (_, pid) in results}
     assert (os.getpid() in pids) == (workers == 1)
@@ -68,7 +74,7 @@ def test_no_tasks_no_process() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_a_task_arrives_and_ends_the_others(workers: int) -> None:
     with pytest.raises(ValueError, match=r"job \d failed"):
-        run(fail, JOBS, Compute(workers=workers, device="cpu"), Told())
+        run(fail, JOBS, compute(workers=workers), Told())
     assert_no_workers()
 
 
@@ -101,7 +107,8 @@ from tests.compute.jobs import Job, sleep
 
 if __name__ == "__main__":
     {used}
-    with Workers(Compute(workers=2, device="cpu"), StageProgress("test")) as workers:
+    two = Compute(workers=2, device="cpu", engine="local", address=None)
+    with Workers(two, StageProgress("test")) as workers:
         pids = [child.pid for child in multiprocessing.active_children()]
         print("{start}" in str(workers._pool._mp_context).lower(), *pids, flush=True)
         list(workers.run(sleep, [Job(1), Job(2)]))
@@ -147,13 +154,13 @@ def test_more_workers_than_the_machine_bears_are_reduced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = Told()
-    assert count_workers(Compute(workers=2, device="cpu"), told) == 2
+    assert count_workers(compute(workers=2), told) == 2
     assert told.lines == []
-    assert count_workers(Compute(workers=9, device="cpu"), told) == 2
+    assert count_workers(compute(workers=9), told) == 2
     assert told.lines[0].startswith("compute.workers reduced from 9 to 2: this machine has 2 cores")
-    assert count_workers(Compute(workers="auto", device="cpu"), told) == 2
+    assert count_workers(compute(workers="auto"), told) == 2
     monkeypatch.setattr(local, "WORKER_BYTES", 10**18)
-    assert count_workers(Compute(workers="auto", device="cpu"), told) == 1
+    assert count_workers(compute(workers="auto"), told) == 1
 
 
 def test_only_tasks_that_can_be_one_training_are_grouped() -> None:

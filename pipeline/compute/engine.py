@@ -1,0 +1,38 @@
+"""Which engine runs the trainings: processes of this machine, or Ray."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self
+
+from pipeline.compute.local import R, T, Work, Workers
+from pipeline.progress import StageProgress
+from pipeline.schema import Compute
+
+
+class Engine(Protocol):
+    """Runs tasks side by side; which engine does changes no bit of their results.
+
+    device: "cpu" or "gpu". count: how many tasks run side by side. Both are known once entered.
+    """
+
+    device: str
+    count: int
+    progress: StageProgress
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def run(self, work: Work[T, R], tasks: Sequence[T]) -> Iterator[tuple[T, R]]: ...
+
+
+def make_engine(
+    compute: Compute, progress: StageProgress, *, needs_tensorflow: bool = True
+) -> Engine:
+    """Return the engine that compute.engine names.
+
+    Raises:
+        ConfigError: it is Ray, which is not installed.
+    """
+    if compute.engine == "ray":
+        from pipeline.compute.ray_engine import RayWorkers
+
+        return RayWorkers(compute, progress, needs_tensorflow=needs_tensorflow)
+    return Workers(compute, progress, needs_tensorflow=needs_tensorflow)
