@@ -135,13 +135,11 @@ def push(folder: Path, repository: str) -> str:
     """Upload the folder to the Hugging Face Hub as a private dataset; return its address.
 
     Raises:
-        ConfigError: huggingface_hub is not installed. NetworkError: the Hub refused.
+        ConfigError: no name of a repository. NetworkError: the Hub refused.
     """
-    try:
-        import huggingface_hub
-        from huggingface_hub.errors import HFValidationError
-    except ImportError:
-        raise ConfigError("--push needs huggingface_hub: pip install huggingface_hub") from None
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError
+
     api = huggingface_hub.HfApi()
     try:
         address = api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)

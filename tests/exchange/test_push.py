@@ -15,8 +15,6 @@ import pytest
 
 from tests.review.site import load_tiny, make_examples, write_run
 
-pytest.importorskip("huggingface_hub", reason="needs huggingface_hub (the extra `hub`)")
-
 
 class Hub(ThreadingHTTPServer):
     """repositories: name -> {path: content}. private: the names created as private."""
