@@ -3,6 +3,8 @@
 The result of a task depends on the task alone, so any number of workers gives the same bits.
 """
 
+import heapq
+import itertools
 import multiprocessing
 import os
 import queue
@@ -144,31 +146,34 @@ def in_starting_order(tasks: Sequence[T], workers: int) -> list[T]:
     are exchanged for shorter ones of others as long as that helps.
     """
     shares: list[list[T]] = [[] for _ in range(workers)]
+    totals = [(0, number) for number in range(workers)]  # a heap: who ends first
     for task in sorted(tasks, key=lambda task: -task.cost):
-        min(shares, key=cost_of).append(task)
+        total, number = totals[0]
+        shares[number].append(task)
+        heapq.heapreplace(totals, (total + task.cost, number))
     while exchange := _find_exchange(shares):
         last, other, i, j = exchange
         last[i], other[j] = other[j], last[i]
     starts = [
-        (cost_of(share[:place]), number, share[place])
+        (start, number, task)
         for number, share in enumerate(shares)
-        for place in range(len(share))
+        for task, start in zip(
+            share, itertools.accumulate((task.cost for task in share), initial=0), strict=False
+        )
     ]
     return [task for _, _, task in sorted(starts, key=lambda start: start[:2])]
 
 
-def cost_of(tasks: Sequence[T]) -> int:
-    """Return the cost of `tasks` one after the other."""
-    return sum(task.cost for task in tasks)
-
-
 def _find_exchange(shares: list[list[T]]) -> tuple[list[T], list[T], int, int] | None:
-    last = max(shares, key=cost_of)
-    for other in shares:
-        gap = cost_of(last) - cost_of(other)
-        for i, long in enumerate(last):
-            for j, short in enumerate(other):
-                if 0 < long.cost - short.cost < gap:
+    """Return a task of the share that ends last and a shorter one, with which it ends earlier."""
+    totals = [sum(task.cost for task in share) for share in shares]
+    end = max(totals)
+    last = shares[totals.index(end)]
+    longs = {task.cost: place for place, task in enumerate(last)}  # one of each cost will do
+    for other, total in zip(shares, totals, strict=True):
+        for short, j in {task.cost: place for place, task in enumerate(other)}.items():
+            for long, i in longs.items():
+                if 0 < long - short < end - total:
                     return last, other, i, j
     return None
 
