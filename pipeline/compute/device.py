@@ -1,7 +1,9 @@
 """TensorFlow's start-up: quiet, one thread per process, the device that was asked for."""
 
+import gc
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,13 +64,25 @@ def load_tensorflow(device: str = "cpu") -> Any:
 
 
 def import_tensorflow() -> Any:
-    """Return the tensorflow module, imported quietly; no device or thread of it is started."""
+    """Return the tensorflow module, imported quietly; no device or thread of it is started.
+
+    The garbage collector never looks at what is imported: that would take a fifth of the import
+    and most of a second at exit, and unshare the memory of forked workers.
+    """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with quiet_start():
-        import tensorflow as tf
+    first = "tensorflow" not in sys.modules
+    if first:
+        gc.disable()
+    try:
+        with quiet_start():
+            import tensorflow as tf
 
-        tf.get_logger().setLevel(logging.ERROR)
+            tf.get_logger().setLevel(logging.ERROR)
+    finally:
+        if first:
+            gc.freeze()
+            gc.enable()
     return tf
 
 
