@@ -28,19 +28,22 @@ ResultsOption = Annotated[Path, typer.Option("--results", help="Folder that hold
 RESULTS = Path("results")
 
 
+EXIT_CODES = (
+    "Exit codes: 0 ok, 1 our bug, 2 usage or config, 3 data, 4 artifact missing, damaged or out of "
+    "date, 5 locked by another run, 6 network, 7 out of disk or memory, 130 interrupted, "
+    "141 broken pipe, 143 terminated."
+)
+
+
 class Terminated(BaseException):
     """SIGTERM arrived."""
 
 
 def run_command(function: Callable[..., None]) -> None:
-    """Parse sys.argv for `function`, run it and exit with the code that tells what happened.
-
-    0 ok, 1 our bug, 2 usage or config, 3 data, 4 artifact, 5 locked, 6 network,
-    7 resources, 130 interrupted, 141 broken pipe, 143 terminated.
-    """
+    """Parse sys.argv for `function`, run it and exit with one of EXIT_CODES."""
     signal.signal(signal.SIGTERM, _raise_terminated)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(_ending_with_code(function))
+    app.command(epilog=EXIT_CODES)(_ending_with_code(function))
     try:
         code = int(app(standalone_mode=False) or 0)
     except TyperException as error:

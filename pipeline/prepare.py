@@ -20,6 +20,8 @@ from pipeline.review.corrections import Corrected, apply_journal
 from pipeline.review.effect import keep_metrics_before
 from pipeline.stage import Context, stage_main
 
+MUCH_OVERLAP = 0.05  # share of test whose text is also in train, above which prepare warns
+
 
 def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
     """Return what dataset.json says: counts, copies, overlap of the splits, fingerprint.
@@ -29,6 +31,7 @@ def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
     """
     is_train = np.array([split == "train" for split in examples.splits])
     num_groups, num_classes = len(np.unique(groups)), len(examples.class_names)
+    in_both = varies(groups, is_train)
     sizes = {
         split: np.bincount(examples.labels[is_train == (split == "train")], minlength=num_classes)
         for split in ("train", "test")
@@ -45,7 +48,8 @@ def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
         "empty_texts": sum(not text.strip() for text in examples.texts),
         "extra_copies": len(groups) - num_groups,
         "texts_with_conflicting_labels": int(varies(groups, examples.labels).sum()),
-        "texts_in_train_and_test": int(varies(groups, is_train).sum()),
+        "texts_in_train_and_test": int(in_both.sum()),
+        "test_fraction_in_train": round(float(in_both[groups[~is_train]].mean()), 4),
         "fingerprint": fingerprint(examples),
     }
 
@@ -125,11 +129,7 @@ def prepare(context: Context) -> None:
     save_examples(context.run, examples)
     artifacts.save_array(context.run.text_groups, groups)
     artifacts.save_json(context.run.dataset, description)
-    context.progress.say(
-        f"{description['num_examples']:,} examples, {description['num_classes']} classes, "
-        f"{description['extra_copies']} extra copies, "
-        f"{description['texts_in_train_and_test']} texts in both train and test"
-    )
+    say_what_was_read(context, description)
 
 
 def check_room(context: Context) -> None:
@@ -142,6 +142,23 @@ def check_room(context: Context) -> None:
     if path is not None and Path(path).is_file():
         needed = prepare_bytes(Path(path).stat().st_size)
         check_disk(context.run.stage("prepare"), needed, "free some, or prepare a part of the file")
+
+
+def say_what_was_read(context: Context, description: dict[str, Any]) -> None:
+    """Print one line about the dataset, and one more if the test set is not what it should be."""
+    names = description["class_names"]
+    shown = ", ".join(repr(name) for name in names[:4]) + (", …" if len(names) > 4 else "")
+    context.progress.say(
+        f"{description['num_examples']:,} examples, {len(names)} classes ({shown}), "
+        f"{description['extra_copies']:,} extra copies, "
+        f"{description['texts_in_train_and_test']:,} texts in both train and test"
+    )
+    seen = description["test_fraction_in_train"]
+    if seen > MUCH_OVERLAP:
+        context.progress.say(
+            f"warning: {seen:.0%} of the test examples have a text that is also in train; what is "
+            "measured on them says little about new texts"
+        )
 
 
 def say_corrections(context: Context, corrected: Corrected) -> None:

@@ -16,8 +16,8 @@ class StageProgress:
 
     def __init__(self, stage: str) -> None:
         self.stage = stage
-        self.started = time.monotonic()
-        self._last_line = self.started
+        self._last_line = time.monotonic()
+        self._first: tuple[float, float] | None = None  # what was done at the first update, when
         self._live: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -47,15 +47,20 @@ class StageProgress:
     def update(self, done: float, total: float, text: str = "") -> None:
         if self._live is not None:
             self._live.update(self._task, completed=done, total=total, description=text)
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            left = (self._last_line - self.started) * (total - done) / max(done, 1e-9)
-            percent = f"{100 * done / total:3.0f}%"
-            print(f"{self.stage:<12} {percent}  {text}, {left:.0f} s left", flush=True)
+            return
+        now = time.monotonic()
+        first_done, first_time = self._first = self._first or (done, now)
+        if now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            left = ""
+            if done > first_done:
+                seconds = (now - first_time) * (total - done) / (done - first_done)
+                left = f", {seconds:.0f} s left"
+            print(f"{self.stage:<12} {100 * done / total:3.0f}%  {text}{left}", flush=True)
 
     def restart(self) -> None:
         """Begin another part of the stage: the time left is told from here on."""
-        self.started = time.monotonic()
+        self._first = None
 
     def say(self, text: str) -> None:
         """Print a lasting line."""

@@ -33,6 +33,12 @@ ENDS = [
 ]
 
 
+def test_help_names_the_exit_codes() -> None:
+    said = " ".join(command("crossval", "--help").stdout.split())
+    for code in {code for _, code, _ in ENDS}:
+        assert f"{code} " in said[said.index("Exit codes:") :]
+
+
 @pytest.mark.parametrize(("error", "code", "line"), ENDS, ids=[str(code) for _, code, _ in ENDS])
 def test_every_end_has_its_code_and_one_line(
     error: BaseException | None,

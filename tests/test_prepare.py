@@ -1,6 +1,7 @@
 """Prepare: what dataset.json says about a dataset, and what is stopped."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from pipeline.artifacts import Run
 from pipeline.data.examples import Examples, group_texts
 from pipeline.errors import DataError
 from pipeline.prepare import check, describe, fingerprint, read_examples
-from tests.tiny import load_tiny
+from tests.data.sources import KEYS
+from tests.tiny import load_tiny, run_stage
 
 
 def make_examples(**changes: object) -> Examples:
@@ -42,6 +44,7 @@ def test_counts_copies_and_overlap() -> None:
         "extra_copies": 2,
         "texts_with_conflicting_labels": 1,
         "texts_in_train_and_test": 1,
+        "test_fraction_in_train": 0.5,
     }
     assert fingerprint_.startswith("sha256:")
     json.dumps(description)
@@ -105,3 +108,17 @@ def test_what_is_written_is_what_was_read(tiny_run: Run) -> None:
     assert truth.column_names == ["id", "true_label"]
     np.testing.assert_array_equal(truth.column("true_label").to_numpy(), examples.truth)
     assert artifacts.load_json(tiny_run.dataset) == described(examples)
+
+
+def test_a_test_set_that_was_trained_on_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when test_path names the training file: no error, as short texts may well repeat."""
+    path = tmp_path / "texts.csv"
+    path.write_text("text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(40)))
+    split = {"by": "file", "test_path": str(path)}
+    section = KEYS["csv"] | {"source": "csv", "path": str(path), "split": split}
+    run_stage("prepare", load_tiny(f"dataset={json.dumps(section)}"), tmp_path / "results")
+    said = capsys.readouterr().out
+    assert "80 examples, 2 classes ('a', 'b'), 40 extra copies, 40 texts in both" in said
+    assert "warning: 100% of the test examples have a text that is also in train" in said
