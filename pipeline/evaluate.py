@@ -24,7 +24,7 @@ Metrics = dict[str, Any]
 def compare_accuracy(
     baseline: np.ndarray, cleaned: np.ndarray, *, samples: int, seed: int
 ) -> dict[str, Any]:
-    """Return both accuracies, their difference, its 95 % interval and McNemar's exact p.
+    """Return both accuracies, their difference, its 95% interval and McNemar's exact p.
 
     Args:
         baseline, cleaned: (n,) whether each test example was predicted as labelled.

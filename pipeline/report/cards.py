@@ -73,11 +73,11 @@ def make_card(suspect: Suspect, class_names: list[str]) -> Card:
 
 
 def chance(probability: float) -> str:
-    """Return a probability as a reader takes it in: "97.3 %", "over 99.99 %", "1 in 3,600,000"."""
+    """Return a probability as a reader takes it in: "97.3%", "over 99.99%", "1 in 3,600,000"."""
     if probability >= 0.9999:
-        return "over 99.99 %"
+        return "over 99.99%"
     if probability >= 0.01:
-        return f"{probability:.1%}".replace("%", " %")
+        return f"{probability:.1%}"
     if probability < 1e-12:
         return "below 1 in 10¹²"
     odds = 1 / probability

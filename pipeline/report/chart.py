@@ -110,7 +110,7 @@ def number(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    return f"{number(round(100 * value, 6))} %"
+    return f"{number(round(100 * value, 6))}%"
 
 
 class Chart:

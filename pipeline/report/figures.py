@@ -26,7 +26,7 @@ def short(name: str) -> str:
 
 
 def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
-    """Return the gain in test accuracy with its 95 % interval, against zero."""
+    """Return the gain in test accuracy with its 95% interval, against zero."""
     low, high = accuracy["ci95"]
     gain = accuracy["difference"]
     verdict = "includes zero" if low <= 0 <= high else "leaves zero out"
@@ -40,7 +40,7 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
         chart.line([end, end], [0.25, 0.55], "s2")
     chart.dot(gain, 0.4, "f2", radius=6)
     chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong halo")
-    title = f"The difference is {gain:+.4f}; its 95 % interval {verdict}"
+    title = f"The difference is {gain:+.4f}; its 95% interval {verdict}"
     return chart.figure("accuracy_difference", title, f"Interval {low:+.4f} to {high:+.4f}.")
 
 

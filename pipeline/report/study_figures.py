@@ -25,7 +25,7 @@ def study_figures(study: Study) -> list[Figure]:
 
 
 def forest_plot(differences: list[dict[str, Any]], labels: str) -> Figure | None:
-    """Return each arm minus its control with the 95 % interval over seeds.
+    """Return each arm minus its control with the 95% interval over seeds.
 
     Args:
         labels: which test labels count: "given" or "corrected".
@@ -50,7 +50,7 @@ def forest_plot(differences: list[dict[str, Any]], labels: str) -> Figure | None
             chart.line(row["ci95"], [k + 0.5] * 2, "s1 thick")
         chart.dot(row["mean"], k + 0.5, "f1", radius=5)
     title = _forest_title(known)
-    return chart.figure(f"study_differences_{_slug(labels)}", title, "Mean, 95 % interval.")
+    return chart.figure(f"study_differences_{_slug(labels)}", title, "Mean, 95% interval.")
 
 
 def _forest_title(rows: list[dict[str, Any]]) -> str:

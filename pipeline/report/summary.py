@@ -23,7 +23,7 @@ def sentence(metrics: Metrics) -> str:
         f"{count:,} of {metrics['dataset']['num_examples']:,} labels look wrong "
         f"({metrics['issues']['all']['fraction']:.1%}); training without them is {verdict}: "
         f"{accuracy['difference']:+.4f} in test accuracy "
-        f"(95 % interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+        f"(95% interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
     )
 
 
@@ -53,7 +53,7 @@ def print_summary(metrics: Metrics) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     console.print()
     accuracy = metrics["test_accuracy"]
-    table = Table("test set", "baseline", "CleanLearning", "difference", "95 % interval")
+    table = Table("test set", "baseline", "CleanLearning", "difference", "95% interval")
     table.add_row(
         "accuracy",
         f"{accuracy['baseline']:.4f}",

@@ -114,6 +114,17 @@ def filter_table(health: dict[str, Any], chosen: str) -> Table | None:
     return {"head": ["filter", "flagged", *named, "also in this run’s"], "rows": rows}
 
 
+DATA_ISSUES = {
+    "empty_text": "empty texts",
+    "no_known_word": "texts without a known word",
+    "exact_duplicate": "exact copies",
+    "conflicting_labels": "copies with different labels",
+    "train_and_test": "texts in both train and test (leakage)",
+    "near_duplicate": "near duplicates",
+    "outlier": "outliers",
+}
+
+
 def overlap_table(health: dict[str, Any]) -> Rows:
     """Return the pairs of classes confused most, [] for two classes or when not computed."""
     pairs = health.get("overlapping_classes", [])
@@ -124,17 +135,14 @@ def overlap_table(health: dict[str, Any]) -> Rows:
 
 def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:
     """Return what `prepare` and `find_issues` found in the data besides label errors."""
-    names = {
-        "extra_copies": "extra exact copies of a text",
-        "texts_with_conflicting_labels": "texts whose copies have different labels",
-        "texts_in_train_and_test": "texts in both train and test (leakage)",
-        "empty_texts": "empty texts",
-    }
-    rows = [(words, f"{dataset[key]:,}") for key, words in names.items() if key in dataset]
+    rows = []
     for kind, found in health.get("data", {}).items():
         if "groups" in found:
             groups = f" in {found['groups']:,} groups" if found["groups"] > 1 else ""
-            rows.append((kind.replace("_", " "), f"{found['examples']:,}{groups}"))
+            words = DATA_ISSUES.get(kind, kind.replace("_", " "))
+            rows.append((words, f"{found['examples']:,}{groups}"))
+    if (seen := dataset.get("test_fraction_in_train")) is not None:
+        rows.append(("share of the test examples whose text is also in train", f"{seen:.1%}"))
     if copies := health.get("data", {}).get("copies"):
         leaks = copies["examples_with_copy_in_another_fold"]
         losses = f"{copies['log_loss']:.4f} → {copies['log_loss_without']:.4f}"

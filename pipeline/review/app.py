@@ -217,13 +217,13 @@ def readable(text: str) -> str:
 
 
 def percent(probability: Any) -> str:
-    """Return "99.7 %"; a tiny or nearly certain one is not rounded to 0 or 100."""
+    """Return "99.7%"; a tiny or nearly certain one is not rounded to 0 or 100."""
     value = 100 * float(probability)
     if 0 < value < 0.1:
-        return "< 0.1 %"
+        return "< 0.1%"
     if 99.9 < value < 100:
-        return "> 99.9 %"
-    return f"{value:.1f} %"
+        return "> 99.9%"
+    return f"{value:.1f}%"
 
 
 def static_file(name: str, kind: str) -> Callable[[Request], Response]:

@@ -17,7 +17,7 @@ def paired_difference(arm: np.ndarray, control: np.ndarray) -> dict[str, Any]:
     Returns:
         mean; ci95: Student's t interval over seeds, None under three seeds; seeds_with_gain: share
         of seeds in which the arm is better; detectable: the smallest true difference that as many
-        seeds would show with a probability of 0.8 at the 5 % level.
+        seeds would show with a probability of 0.8 at the 5% level.
 
     The interval is about training again on the same data and test set. How sure the difference is
     for other test texts of the same kind: see `interval_over_test_sets`.
@@ -41,7 +41,7 @@ def paired_difference(arm: np.ndarray, control: np.ndarray) -> dict[str, Any]:
 
 
 def interval_over_test_sets(arm: np.ndarray, control: np.ndarray) -> list[float]:
-    """Return the 95 % interval of the mean difference over other test sets of this size.
+    """Return the 95% interval of the mean difference over other test sets of this size.
 
     Args:
         arm, control: (seeds, n) whether each test example was right.

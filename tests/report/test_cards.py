@@ -12,9 +12,9 @@ from pipeline.report.words import Explanation, split_pieces
 @pytest.mark.parametrize(
     ("probability", "words"),
     [
-        (1.0, "over 99.99 %"),
-        (0.973, "97.3 %"),
-        (0.01, "1.0 %"),
+        (1.0, "over 99.99%"),
+        (0.973, "97.3%"),
+        (0.01, "1.0%"),
         (0.0042, "1 in 240"),
         (2.79e-7, "1 in 3,600,000"),
         (0.0, "below 1 in 10¹²"),
@@ -63,4 +63,4 @@ def test_equal_values_still_make_an_axis() -> None:
 
 def test_numbers_on_axes() -> None:
     assert [number(v) for v in (0, 1000, 0.25, 0.6000000001)] == ["0", "1,000", "0.25", "0.6"]
-    assert percent(0.05) == "5 %"
+    assert percent(0.05) == "5%"

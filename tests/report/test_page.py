@@ -72,7 +72,7 @@ def test_the_first_screen_answers(make_toy: MakeToy) -> None:
     page = page_of(make_toy())
     text = " ".join("".join(Tree(page).text).split())
     assert "neither better nor worse" in text
-    assert "95 % interval -0.0500 to +0.2000" in text
+    assert "95% interval -0.0500 to +0.2000" in text
     assert "✓ yes" in text
     assert "✗ no" in text
     for number in ("0.7000", "0.8000"):

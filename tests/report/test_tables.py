@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.report.tables import corrections_table
+from pipeline.report.tables import corrections_table, data_table
 
 CORRECTED: dict[str, Any] = {
     "relabelled": 12,
@@ -28,3 +28,24 @@ def test_without_an_earlier_run_only_now_is_shown() -> None:
     rows = corrections_table({"corrections": CORRECTED | {"before": None}})
     assert ("label issues", "", "40") in rows
     assert corrections_table({}) == []
+
+
+def test_each_finding_in_the_data_has_one_row() -> None:
+    health = {
+        "data": {
+            "exact_duplicate": {"examples": 824, "groups": 406},
+            "empty_text": {"examples": 0, "groups": 0},
+            "copies": {
+                "examples_with_copy_in_another_fold": 5,
+                "log_loss": 0.25,
+                "log_loss_without": 0.26,
+            },
+        }
+    }
+    assert data_table({"extra_copies": 418, "test_fraction_in_train": 0.0049}, health) == [
+        ("exact copies", "824 in 406 groups"),
+        ("empty texts", "0"),
+        ("share of the test examples whose text is also in train", "0.5%"),
+        ("examples with a copy in another fold", "5"),
+        ("cross-validated log loss with and without them", "0.2500 → 0.2600"),
+    ]
