@@ -12,13 +12,14 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Labels, Run
-from pipeline.compute.engine import make_engine
-from pipeline.compute.resources import check_disk, check_memory, crossval_bytes
+from pipeline.compute.engine import Engine, make_engine
+from pipeline.compute.resources import check_disk, check_memory, crossval_bytes, training_bytes
 from pipeline.compute.training_task import Task, train
 from pipeline.data.problems import varies
 from pipeline.errors import ArtifactError, DataError
 from pipeline.models.checks import check_token_ids
 from pipeline.models.registry import needs_tensorflow, reads_by_blocks
+from pipeline.progress import StageProgress
 from pipeline.provenance import check_made_for, load_fold, made_for
 from pipeline.schema import Config, CustomModel
 from pipeline.stage import Context, stage_main
@@ -183,8 +184,7 @@ def crossval(context: Context) -> None:
     check_custom(config)
     check_inputs(run, config)
     check_resources(run, config)
-    needed = needs_tensorflow(config.model)
-    with make_engine(config.compute, context.progress, needs_tensorflow=needed) as workers:
+    with training_engine(run, config, context.progress) as workers:
         context.notes |= {"device": workers.device, "workers": workers.count}
         tasks = list(plan_tasks(config, run, labels, groups))
         remove_other_folds(run, tasks)
@@ -203,6 +203,24 @@ def crossval(context: Context) -> None:
     context.progress.say(f"log loss {pooled['log_loss']:.4f}, accuracy {pooled['accuracy']:.4f}")
 
 
+def training_engine(run: Run, config: Config, progress: StageProgress) -> Engine:
+    """Return what trains the model of `config` on the examples of `run`."""
+    examples = artifacts.load_json(run.dataset)["num_examples"]
+    return make_engine(
+        config.compute,
+        progress,
+        needs_tensorflow=needs_tensorflow(config.model),
+        worker_bytes=training_bytes(examples, inputs=held_bytes(run, config)),
+    )
+
+
+def held_bytes(run: Run, config: Config) -> int:
+    """Return the bytes of inputs that the classifier wants in memory as a whole."""
+    if reads_by_blocks(config.model):
+        return 0
+    return run.inputs("all", config.vectorize.kind).stat().st_size
+
+
 def check_resources(run: Run, config: Config) -> None:
     """Stop before any training when disk or memory cannot be enough.
 
@@ -210,11 +228,10 @@ def check_resources(run: Run, config: Config) -> None:
         ResourceError: see pipeline.compute.resources.
     """
     dataset = artifacts.load_json(run.dataset)
-    inputs = run.inputs("all", config.vectorize.kind)
     disk, memory = crossval_bytes(
         dataset["num_examples"],
         dataset["num_classes"],
-        inputs=0 if reads_by_blocks(config.model) else inputs.stat().st_size,
+        inputs=held_bytes(run, config),
         tensorflow=needs_tensorflow(config.model),
     )
     check_disk(run.stage("crossval"), disk, "free some; finished folds are kept")

@@ -1,9 +1,9 @@
 """Which engine runs the trainings: processes of this machine, or Ray."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self
 
-from pipeline.compute.local import R, T, Work, Workers
+from pipeline.compute.local import WORKER_BYTES, R, T, Work, Workers
 from pipeline.progress import StageProgress
 from pipeline.schema import Compute
 
@@ -24,15 +24,22 @@ class Engine(Protocol):
 
 
 def make_engine(
-    compute: Compute, progress: StageProgress, *, needs_tensorflow: bool = True
+    compute: Compute,
+    progress: StageProgress,
+    *,
+    needs_tensorflow: bool = True,
+    worker_bytes: int = WORKER_BYTES,
 ) -> Engine:
     """Return the engine that compute.engine names.
+
+    worker_bytes: what a task takes of this machine's memory. A Ray cluster runs one on each core.
 
     Raises:
         ConfigError: it is Ray, which is not installed.
     """
+    make: Callable[..., Engine] = Workers
     if compute.engine == "ray":
         from pipeline.compute.ray_engine import RayWorkers
 
-        return RayWorkers(compute, progress, needs_tensorflow=needs_tensorflow)
-    return Workers(compute, progress, needs_tensorflow=needs_tensorflow)
+        make = RayWorkers
+    return make(compute, progress, needs_tensorflow=needs_tensorflow, worker_bytes=worker_bytes)

@@ -17,14 +17,15 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_any
 from typing import Any, Protocol, Self, TypeVar
 
-import psutil
+from joblib import cpu_count
 
 from pipeline.compute.device import choose_device, import_tensorflow, load_tensorflow
+from pipeline.compute.resources import free_memory
 from pipeline.errors import ResourceError
 from pipeline.progress import StageProgress
 from pipeline.schema import Compute
 
-WORKER_BYTES = 1_500_000_000  # measured on IMDb: about 1.0 GB each
+WORKER_BYTES = 500_000_000  # of a process that only vectorizes
 
 
 class Task(Protocol):
@@ -52,12 +53,17 @@ class Workers:
     """
 
     def __init__(
-        self, compute: Compute, progress: StageProgress, *, needs_tensorflow: bool = True
+        self,
+        compute: Compute,
+        progress: StageProgress,
+        *,
+        needs_tensorflow: bool = True,
+        worker_bytes: int = WORKER_BYTES,
     ) -> None:
         self.progress = progress
         self.needs_tensorflow = needs_tensorflow
         self.device = choose_device(compute.device) if needs_tensorflow else "cpu"
-        self.count = 1 if self.device == "gpu" else count_workers(compute, progress)
+        self.count = 1 if self.device == "gpu" else count_workers(compute, progress, worker_bytes)
         self._pool: ProcessPoolExecutor | None = None
         self._reports: Any = None
 
@@ -187,17 +193,20 @@ def group_tasks(tasks: Sequence[T]) -> list[list[T]]:
     return list(groups.values())
 
 
-def count_workers(compute: Compute, progress: StageProgress) -> int:
-    """Return how many trainings run side by side: what was asked for, or what the machine bears."""
-    cores = len(os.sched_getaffinity(0))
-    memory = int(psutil.virtual_memory().available)
-    bearable: int = max(1, min(cores, memory // WORKER_BYTES))
+def count_workers(compute: Compute, progress: StageProgress, worker_bytes: int) -> int:
+    """Return how many tasks run side by side: what was asked for, or what the machine bears.
+
+    Cores and memory are those that this process may use, in a container or batch job, too.
+    """
+    cores, memory = cpu_count(), free_memory()
+    bearable: int = max(1, min(cores, memory // worker_bytes))
     if compute.workers == "auto":
         return bearable
     if compute.workers > bearable:
         progress.say(
             f"compute.workers reduced from {compute.workers} to {bearable}: this machine has "
-            f"{cores} cores and {memory / 1e9:.1f} GB of free memory"
+            f"{cores} cores and {memory / 1e9:.1f} GB of free memory, of which each takes "
+            f"{worker_bytes / 1e9:.1f} GB"
         )
     return min(compute.workers, bearable)
 

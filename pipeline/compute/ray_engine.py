@@ -21,6 +21,7 @@ import pipeline
 from pipeline.artifacts import sha256_file
 from pipeline.compute.device import quiet_start
 from pipeline.compute.local import (
+    WORKER_BYTES,
     Meter,
     R,
     T,
@@ -51,7 +52,12 @@ class RayWorkers:
     """The engine `ray`: a cluster to which tasks are sent, see pipeline.compute.engine.Engine."""
 
     def __init__(
-        self, compute: Compute, progress: StageProgress, *, needs_tensorflow: bool = True
+        self,
+        compute: Compute,
+        progress: StageProgress,
+        *,
+        needs_tensorflow: bool = True,
+        worker_bytes: int = WORKER_BYTES,
     ) -> None:
         if compute.address is not None:
             check_answer(compute.address)
@@ -59,6 +65,7 @@ class RayWorkers:
         self.compute = compute
         self.progress = progress
         self.needs_tensorflow = needs_tensorflow
+        self.worker_bytes = worker_bytes
         self.device = "cpu"
         self.count = 0
         self._own = installed_versions((*LIBRARIES, "ray"))
@@ -143,7 +150,7 @@ class RayWorkers:
             self._home = Path(tempfile.mkdtemp(prefix="ray-"))
             options |= {
                 "address": "local",
-                "num_cpus": count_workers(self.compute, self.progress),
+                "num_cpus": count_workers(self.compute, self.progress, self.worker_bytes),
                 "include_dashboard": False,
                 "_temp_dir": str(self._home),
                 "_system_config": {"task_oom_retries": RETRIES},

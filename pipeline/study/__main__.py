@@ -7,10 +7,9 @@ import typer
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.compute.engine import make_engine
 from pipeline.config import Loaded, load_config
+from pipeline.crossval import training_engine
 from pipeline.errors import ArtifactError, ConfigError
-from pipeline.models.registry import needs_tensorflow
 from pipeline.progress import StageProgress
 from pipeline.stage import Checked, locked
 from pipeline.study.detection import run_noise
@@ -33,11 +32,10 @@ def study(
         if reason := checked.reason(stage):
             raise ArtifactError(f"{stage}: {reason}; run `make crossval` first")
     name = "noise" if noise else "study"
-    needed = needs_tensorflow(loaded.config.model)
     with (
         locked(run),
         StageProgress(name) as progress,
-        make_engine(loaded.config.compute, progress, needs_tensorflow=needed) as workers,
+        training_engine(run, loaded.config, progress) as workers,
     ):
         artifacts.sweep_temporary(run.study)
         trainings = Trainings(run, checked.key("crossval"), workers)

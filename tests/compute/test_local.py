@@ -45,8 +45,8 @@ class Told(StageProgress):
 
 @pytest.fixture(autouse=True)
 def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "WORKER_BYTES", 1)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(local, "free_memory", lambda: 10**12)
+    monkeypatch.setattr(local, "cpu_count", lambda: 2)
 
 
 def run(job: Any, jobs: list[Job], on: Compute, told: Told) -> list[Any]:
@@ -154,13 +154,15 @@ def test_more_workers_than_the_machine_bears_are_reduced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = Told()
-    assert count_workers(compute(workers=2), told) == 2
+    assert count_workers(compute(workers=2), told, 1) == 2
     assert told.lines == []
-    assert count_workers(compute(workers=9), told) == 2
-    assert told.lines[0].startswith("compute.workers reduced from 9 to 2: this machine has 2 cores")
-    assert count_workers(compute(workers="auto"), told) == 2
-    monkeypatch.setattr(local, "WORKER_BYTES", 10**18)
-    assert count_workers(compute(workers="auto"), told) == 1
+    assert count_workers(compute(workers=9), told, 10**9) == 2
+    assert told.lines == [
+        "compute.workers reduced from 9 to 2: this machine has 2 cores and 1000.0 GB of free "
+        "memory, of which each takes 1.0 GB"
+    ]
+    assert count_workers(compute(workers="auto"), told, 1) == 2
+    assert count_workers(compute(workers="auto"), told, 10**18) == 1
 
 
 def test_only_tasks_that_can_be_one_training_are_grouped() -> None:
