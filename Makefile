@@ -148,7 +148,7 @@ test: $(VENV)/ready-dev
 	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 test-faults: $(VENV)/ready-dev
-	FAULTS=all $(PY) -m pytest tests/faults -rA
+	FAULTS=all $(PY) -m pytest tests/faults -rA -n auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/ready-dev
 	$(PY) -m ruff check .
