@@ -14,9 +14,18 @@ VENV    := .venv
 PY      := $(VENV)/bin/python
 STAGES  := prepare vectorize crossval find_issues cleanlearn evaluate
 FORMATS := csv label_studio argilla huggingface
+ifneq ($(words $(CONFIG)) $(filter %.yaml %.yml,$(CONFIG)),1 $(CONFIG))
+$(error CONFIG='$(CONFIG)': name one .yaml file, in a path without spaces)
+endif
+ifneq ($(words $(RESULTS)),1)
+$(error RESULTS='$(RESULTS)': name one folder, in a path without spaces)
+endif
+$(foreach s,$(SET),$(if $(findstring =,$(s)),,\
+	$(error SET: '$(s)' is no key=value; leave out the spaces around = and inside a value)))
+
 RUN     := $(basename $(notdir $(CONFIG)))
 R       := $(RESULTS)/$(RUN)
-ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set $(s)) --results $(RESULTS)
+ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set '$(subst ','\'',$(s))') --results $(RESULTS)
 
 .PHONY: help all demo $(STAGES) study noise scale report review export test test-faults check audit \
 	bench clean gpu ray FORCE
@@ -67,12 +76,12 @@ export: $(VENV)/ready
 	@$(PY) -m pipeline.exchange export --format $(FORMAT) $(if $(PUSH),--push $(PUSH)) $(ARGS)
 
 clean: ## results only; corrections/ holds decisions of people and is never deleted
-	rm -rf $(R)
+	@if [ -e "$(R)/.lock" ]; then rm -rf "$(R)" && echo "deleted $(R)"; else echo "$(R): no run is there"; fi
 
 # --- the stages: entered by the rules above, once the environment is there ------------------
 
 ifdef WANTED
-STALE := $(if $(wildcard $(PY)),$(shell $(PY) -m pipeline.status $(ARGS)),$(STAGES))
+STALE := $(if $(wildcard $(PY)),$(shell $(PY) -m pipeline.status $(ARGS) --upto $(WANTED)),$(STAGES))
 ifneq ($(.SHELLSTATUS),0)
 $(error the config was refused, see above)
 endif

@@ -4,6 +4,8 @@ import contextlib
 import errno
 import functools
 import os
+import re
+import shlex
 import signal
 import sys
 import traceback
@@ -26,6 +28,7 @@ SetOption = Annotated[
 ]
 ResultsOption = Annotated[Path, typer.Option("--results", help="Folder that holds the runs.")]
 RESULTS = Path("results")
+CONFIG = Path("configs/imdb.yaml")  # what make takes when it is told none
 
 
 EXIT_CODES = (
@@ -33,6 +36,8 @@ EXIT_CODES = (
     "date, 5 locked by another run, 6 network, 7 out of disk or memory, 130 interrupted, "
     "141 broken pipe, 143 terminated."
 )
+
+MAKE_STAGE = re.compile("`make (prepare|vectorize|crossval|find_issues|cleanlearn|evaluate|all)`")
 
 
 class Terminated(BaseException):
@@ -68,7 +73,7 @@ def _ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
             sys.stdout.flush()
             return 0
         except PipelineError as error:
-            return _say(str(error), error.exit_code)
+            return _say(complete(str(error), **kwargs), error.exit_code)
         except MemoryError:
             hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
             return _say(f"out of memory; {hint}", ResourceError.exit_code)
@@ -88,6 +93,24 @@ def _ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
             return _say_bug(error)
 
     return wrapped
+
+
+def complete(
+    message: str,
+    config: Path | None = None,
+    set_: list[str] | None = None,
+    results: Path = RESULTS,
+    **_: Any,
+) -> str:
+    """Return a message whose "`make STAGE`" can be pasted: with what this command was told."""
+    told = ""
+    if config is not None and config != CONFIG:
+        told += f" CONFIG={config}"
+    if set_ and not any(" " in change for change in set_):
+        told += f" SET={shlex.quote(' '.join(set_))}"
+    if results != RESULTS:
+        told += f" RESULTS={results}"
+    return MAKE_STAGE.sub(lambda found: f"{found[0][:-1]}{told}`", message)
 
 
 def _say_bug(error: Exception) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline import artifacts
 from pipeline.artifacts import SCOPES, Run
+from pipeline.cli import CONFIG
 from pipeline.crossval import calibration_error, scores
 from pipeline.errors import ConfigError
 from pipeline.provenance import load_test_pred_probs
@@ -49,6 +50,7 @@ def compare_accuracy(
         "mcnemar_p": float(binomtest(gained, discordant).pvalue) if discordant else 1.0,
         "gained": gained,
         "lost": lost,
+        "num_examples": n,
     }
 
 
@@ -178,6 +180,9 @@ def evaluate(context: Context) -> None:
     track(context.loaded, run, metrics)
     print_summary(metrics)
     context.progress.say(f"report: {run.report}")
+    if metrics["issues"]["all"]["count"]:
+        told = [f"CONFIG={context.loaded.path}"] if context.loaded.path != CONFIG else []
+        context.progress.say(" ".join(["next, look at them and correct them: make review", *told]))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import typer
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
-from pipeline.cli import run_command
+from pipeline.cli import RESULTS, run_command
 from pipeline.compute.device import load_tensorflow
 from pipeline.errors import ArtifactError
 from pipeline.stage import check_output
@@ -29,7 +29,11 @@ def predict(
 ) -> None:
     """Print label, probability and text, separated by tabs, for each text."""
     if not model.is_file():
-        raise ArtifactError(f"{model}: is missing; run `make all`, or name another with --model")
+        others = ", ".join(sorted(map(str, RESULTS.glob("*/cleanlearn/cleaned.*"))))
+        raise ArtifactError(
+            f"{model}: is missing; run `make all`, or name another with --model"
+            + (f" (there is {others})" if others else "")
+        )
     run = Run(model.parent.parent)
     check_output(run.dataset)
     check_output(model)
@@ -40,7 +44,9 @@ def predict(
         batch = lines[first : first + BATCH]
         for text, row in zip(batch, label_texts(batch), strict=True):
             shown = " ".join(text.split())
-            print(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{shown[:100]}")
+            if sys.stdout.isatty():
+                shown = shown[:100]
+            print(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{shown}")
 
 
 def load_network(model: Path) -> LabelTexts:

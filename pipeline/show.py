@@ -1,5 +1,6 @@
 """The suspects in the terminal: `python -m pipeline.show --config … [--row N | --top K]`."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from pipeline.config import load_config
 from pipeline.errors import ConfigError
 from pipeline.report.cards import Card, Stretch, make_card
 from pipeline.report.suspects import Suspect, load_suspects
+from pipeline.stage import Checked, check_made_from
 
 TOWARDS, AWAY = "dark_orange3", "dodger_blue2"
 # Codes a terminal could obey: C0 (line ends and tabs aside), DEL and C1, and Unicode's turns of
@@ -36,6 +38,9 @@ def show(
         raise ConfigError(f"--scope {scope!r}: must be one of {', '.join(SCOPES)}")
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
+    check_made_from(run, "find_issues")
+    if reason := Checked(loaded.config, run).reason("find_issues"):
+        print(f"the suspects of the last run; since then: {reason}", file=sys.stderr)
     labels, class_names = artifacts.load_labels(run), artifacts.load_class_names(run)
     limit = top if row is None else None
     suspects = load_suspects(run, loaded.config, labels, scope, limit=limit, row=row)

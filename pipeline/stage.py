@@ -16,7 +16,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pipeline.artifacts import RECORD, Run, sha256_file
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.config import Loaded, changed_keys, load_config, stage_slice
 from pipeline.data.sources import source_hashes
-from pipeline.errors import ArtifactError, LockedError
+from pipeline.errors import ArtifactError, LockedError, PipelineError, ResourceError
 from pipeline.progress import StageProgress
 from pipeline.schema import Config
 from pipeline.scratch import scratch_in
@@ -118,11 +118,10 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
         print(f"{name:<12} up to date")
         return
     folder = run.stage(name)
-    (folder / RECORD).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     artifacts.sweep_temporary(folder)
     wall, cpu = time.perf_counter(), _cpu_seconds()
-    with StageProgress(name) as progress, scratch_in(folder):
+    with StageProgress(name) as progress, scratch_in(folder), replacing(folder):
         context = Context(loaded, run, progress, key=checked.key(name))
         run_stage(context)
         seconds = time.perf_counter() - wall
@@ -137,6 +136,37 @@ def execute(name: str, run_stage: Callable[[Context], None], loaded: Loaded, run
         }
         save_record(folder, record)
         progress.say(f"done in {seconds:.1f} s")
+
+
+@contextmanager
+def without_leftovers(folder: Path) -> Iterator[None]:
+    """Remove what is half-written under `folder` when this block fails: a full disk needs room."""
+    try:
+        yield
+    except BaseException:
+        artifacts.sweep_temporary(folder)
+        raise
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[None]:
+    """Take a stage's record away while its files are written anew.
+
+    After an error of the user's before any was changed, a misspelt path say, it comes back.
+    """
+    try:
+        before = load_record(folder)
+    except ArtifactError:
+        before = None
+    (folder / RECORD).unlink(missing_ok=True)
+    try:
+        with without_leftovers(folder):
+            yield
+    except PipelineError:
+        if before is not None and hashes(folder) == before["outputs"]:
+            with suppress(ResourceError):
+                save_record(folder, before)
+        raise
 
 
 def start_afresh(folder: Path) -> None:
@@ -200,6 +230,24 @@ class Checked:
         made_from = self.made_from(name) | {"versions": versions(TRAINED_BY)}
         text = repr(sorted(made_from.items(), key=lambda item: item[0]))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_made_from(run: Run, name: str) -> None:
+    """Stop unless stage `name` was made from the files that the stages above it have now.
+
+    Only records are compared: whoever shows files of several stages asks this first.
+
+    Raises:
+        ArtifactError: naming the stage to run again.
+    """
+    inputs = load_record(run.stage(name))["inputs"]
+    for upstream in STAGES[name].reads:
+        outputs = load_record(run.stage(upstream))["outputs"]
+        now = {f"{upstream}/{file}": sha for file, sha in outputs.items()}
+        if now != {file: sha for file, sha in inputs.items() if file.startswith(f"{upstream}/")}:
+            raise ArtifactError(
+                f"{run.stage(name)}: was made from another {upstream}; run `make {name}` first"
+            )
 
 
 def external_inputs(config: Config, name: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pipeline import cli, errors
-from pipeline.cli import ConfigOption
+from pipeline.cli import ConfigOption, complete
 from tests.commands import code_of
 from tests.tiny import ROOT, SETTINGS, TINY, command, sets, unmeasured
 
@@ -31,6 +31,19 @@ ENDS = [
     (KeyboardInterrupt(), 130, "interrupted; what is finished is kept"),
     (cli.Terminated(), 143, "terminated; what is finished is kept"),
 ]
+
+
+def test_what_to_make_can_be_pasted(tmp_path: Path) -> None:
+    message = "prepare: has not been run; run `make prepare` first"
+    assert complete(message) == message
+    assert complete(message, config=Path("configs/imdb.yaml")) == message
+    told = {"config": Path("my.yaml"), "set_": ["a.b=1", "c=[1,2]"], "results": Path("out")}
+    assert "run `make prepare CONFIG=my.yaml SET='a.b=1 c=[1,2]' RESULTS=out` first" in complete(
+        message, **told
+    )
+    assert complete("with `make gpu`", config=Path("my.yaml")) == "with `make gpu`"
+    done = command("find_issues", "--config", TINY, "--results", tmp_path)
+    assert f"`make prepare CONFIG=configs/sample.yaml RESULTS={tmp_path}` first" in done.stderr
 
 
 def test_help_names_the_exit_codes() -> None:

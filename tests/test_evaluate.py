@@ -111,6 +111,7 @@ def test_a_metric_that_is_no_number_is_the_configs_fault(metric: str) -> None:
 )
 def test_the_sentence_follows_the_interval(low: float, high: float, verdict: str) -> None:
     accuracy = {"ci95": [low, high], "difference": (low + high) / 2, "mcnemar_p": 0.04}
+    accuracy |= {"gained": 520, "lost": 510}
     issues = {"all": {"count": 2588, "fraction": 0.05176}}
     text = sentence(
         {"test_accuracy": accuracy, "issues": issues, "dataset": {"num_examples": 50000}}
@@ -118,6 +119,22 @@ def test_the_sentence_follows_the_interval(low: float, high: float, verdict: str
     assert text.startswith("2,588 of 50,000 labels look wrong (5.2%)")
     assert verdict in text
     assert f"{low:+.4f} to {high:+.4f}, McNemar p = 0.04" in text
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "words"),
+    [(0, 0, "none of its 60 examples"), (3, 0, "3 of its 60 examples"), (5, 4, "9 of its 60")],
+)
+def test_a_test_set_that_cannot_tell_gets_no_interval(gained: int, lost: int, words: str) -> None:
+    """A bootstrap of three gains and no loss leaves zero out; McNemar's p is 0.25."""
+    right = np.arange(60) >= gained
+    cleaned = (np.arange(60) < 60 - lost) | ~right
+    accuracy = compare_accuracy(right, cleaned, samples=1000, seed=0)
+    issues = {"all": {"count": 7, "fraction": 0.1}}
+    text = sentence({"test_accuracy": accuracy, "issues": issues, "dataset": {"num_examples": 70}})
+    assert words in text
+    assert "cannot tell" in text
+    assert "interval" not in text
 
 
 def test_numbers_are_shown_as_counts_or_with_four_decimals() -> None:

@@ -104,6 +104,34 @@ def test_what_would_run_is_what_runs(checkout: Path) -> None:
 
 @needs_environment
 @pytest.mark.parametrize(
+    "given",
+    ["CONFIG=", "CONFIG=configs/", "CONFIG=..", "CONFIG=my x.yaml", "RESULTS=", "RESULTS=a b"],
+)
+def test_clean_deletes_a_run_and_nothing_else(checkout: Path, given: str) -> None:
+    done = make(checkout, "clean", given)
+    assert done.returncode != 0
+    assert given.split("=")[0] in done.stderr
+    assert "no run is there" in make(checkout, "clean", "CONFIG=configs/no_run.yaml").stdout
+    assert "no run is there" in make(checkout, "clean", "CONFIG=...yaml").stdout
+    assert (checkout / "results" / TINY.stem / "prepare").exists()
+    (checkout / "results" / "README.md").write_text("kept")
+    (checkout / "results" / TINY.stem / ".lock").touch()
+    assert "deleted results/sample" in make(checkout, "clean").stdout
+    assert [path.name for path in (checkout / "results").iterdir()] == ["README.md"]
+
+
+@needs_environment
+def test_no_part_of_set_reaches_the_shell(checkout: Path) -> None:
+    done = make(checkout, "all", "SET=dataset.x=;touch${IFS}here crossval.y='$(touch here)'")
+    assert "dataset.x: unknown key" in done.stderr
+    assert "crossval.y: unknown key" in done.stderr
+    assert not (checkout / "here").exists()
+    done = make(checkout, "all", "SET=study.seeds=[1, 2]")
+    assert "SET: '2]' is no key=value; leave out the spaces" in done.stderr
+
+
+@needs_environment
+@pytest.mark.parametrize(
     ("target", "stages"),
     [
         ("all", list(STAGES)),

@@ -43,8 +43,8 @@ def test_both_models_and_an_empty_text(tiny_run: Run, capsys: pytest.CaptureFixt
 def test_a_missing_model_exits_4(tmp_path: Path) -> None:
     done = command("predict", "--model", tmp_path / "no.keras", "a text")
     assert done.returncode == 4
-    assert done.stderr == (
-        f"error: {tmp_path}/no.keras: is missing; run `make all`, or name another with --model\n"
+    assert done.stderr.startswith(
+        f"error: {tmp_path}/no.keras: is missing; run `make all`, or name another with --model"
     )
 
 

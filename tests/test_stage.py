@@ -16,7 +16,7 @@ import pytest
 from pipeline import artifacts, stage
 from pipeline.artifacts import RECORD, Run
 from pipeline.config import load_config
-from pipeline.errors import ArtifactError, LockedError
+from pipeline.errors import ArtifactError, DataError, LockedError, ResourceError
 from pipeline.stage import STAGES, Checked, Context, code_version, execute, locked
 from tests.tiny import ROOT, SETTINGS, TINY, command, load_tiny, run_stage, sets, unmeasured
 
@@ -306,6 +306,38 @@ def test_a_stage_that_fails_leaves_no_record_and_runs_again(tmp_path: Path) -> N
     assert Checked(loaded.config, run).reason("prepare") == "has not been run"
     execute("prepare", save, loaded, run)
     assert not Checked(loaded.config, run).reason("prepare")
+
+
+def test_an_error_of_the_users_before_anything_was_written_costs_nothing(tmp_path: Path) -> None:
+    """As with a misspelt path in SET: the run that was there is still finished."""
+    run, loaded = Run(tmp_path / "sample"), load_tiny()
+    execute("prepare", save, loaded, run)
+    other = load_tiny("seed=5")
+
+    def refuse(context: Context) -> None:
+        raise DataError("no such file")
+
+    def refuse_late(context: Context) -> None:
+        artifacts.save_json(context.run.dataset, {"other": 1})
+        raise DataError("bad row")
+
+    for work, reason in ((refuse, ""), (refuse_late, "has not been run")):
+        with pytest.raises(DataError):
+            execute("prepare", work, other, run)
+        assert Checked(loaded.config, run).reason("prepare") == reason
+
+
+def test_a_stage_that_fails_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """What is left of a full disk would keep it full."""
+    run = Run(tmp_path / "sample")
+
+    def fail(context: Context) -> None:
+        (context.run.stage("prepare") / f"{artifacts.TEMPORARY}words-0.npz").write_text("scratch")
+        raise ResourceError("disk full")
+
+    with pytest.raises(ResourceError):
+        execute("prepare", fail, load_tiny(), run)
+    assert list(run.stage("prepare").iterdir()) == []
 
 
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:

@@ -31,3 +31,15 @@ def test_why_a_stage_runs_again_is_said_once(
     captured = capsys.readouterr()
     assert captured.out.split() == ["find_issues", "cleanlearn", "evaluate"]
     assert captured.err == f"find_issues  runs again: {run_copy.health} is missing\n"
+
+
+def test_only_what_is_wanted_is_told(
+    run_copy: Run, results_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = [*SETTINGS, "model.epochs=3"]
+    status(TINY, changed, results_copy, upto="vectorize")
+    assert capsys.readouterr() == ("\n", "")
+    status(TINY, changed, results_copy, upto="crossval")
+    captured = capsys.readouterr()
+    assert captured.out == "crossval\n"
+    assert "model.epochs 4 -> 3" in captured.err

@@ -5,7 +5,7 @@ from pipeline.artifacts import Run
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.config import load_config
 from pipeline.report.page import write_report
-from pipeline.stage import check_output, hashes, load_record, locked, save_record
+from pipeline.stage import check_made_from, check_output, hashes, load_record, locked, save_record
 
 
 def report(config: ConfigOption, set_: SetOption = None, results: ResultsOption = RESULTS) -> None:
@@ -13,6 +13,7 @@ def report(config: ConfigOption, set_: SetOption = None, results: ResultsOption 
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
     with locked(run):
+        check_made_from(run, "evaluate")
         record = load_record(run.stage("evaluate"))
         check_output(run.metrics)
         write_report(loaded, run, artifacts.load_json(run.metrics))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.report.chart import Chart, Figure, Scale, number, percent, spanning
+from pipeline.report.summary import too_few
 
 COLOURS = 6
 MOST_CLASSES = 20  # drawn in one figure
@@ -30,6 +31,9 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
     low, high = accuracy["ci95"]
     gain = accuracy["difference"]
     verdict = "includes zero" if low <= 0 <= high else "leaves zero out"
+    title = f"The difference is {gain:+.4f}; its 95% interval {verdict}"
+    if too_few(accuracy):
+        title = f"The difference is {gain:+.4f}; too few examples for an interval"
     # Where both models agree on every example, the interval is a point and the axis has no length.
     ends = [low, high] if low or high else [-0.001, 0.001]
     chart = Chart(spanning(ends, room=0.15, zero=True), Scale(0, 1), height=104, left=14, bottom=40)
@@ -40,7 +44,6 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
         chart.line([end, end], [0.25, 0.55], "s2")
     chart.dot(gain, 0.4, "f2", radius=6)
     chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong halo")
-    title = f"The difference is {gain:+.4f}; its 95% interval {verdict}"
     return chart.figure("accuracy_difference", title, f"Interval {low:+.4f} to {high:+.4f}.")
 
 

@@ -9,10 +9,19 @@ from rich.table import Table
 Metrics = dict[str, Any]
 
 
+FEW_DISCORDANT = 10  # below, neither a bootstrap nor McNemar's test can tell two models apart
+
+
 def sentence(metrics: Metrics) -> str:
     """Return the answer in one sentence, with its interval."""
     accuracy, count = metrics["test_accuracy"], metrics["issues"]["all"]["count"]
     low, high = accuracy["ci95"]
+    found = (
+        f"{count:,} of {metrics['dataset']['num_examples']:,} labels look wrong "
+        f"({metrics['issues']['all']['fraction']:.1%}); "
+    )
+    if few := too_few(accuracy):
+        return f"{found}whether training without them helps, this test set cannot tell: {few}."
     if low > 0:
         verdict = "better in this run"
     elif high < 0:
@@ -20,11 +29,19 @@ def sentence(metrics: Metrics) -> str:
     else:
         verdict = "neither better nor worse, as far as this test set can tell"
     return (
-        f"{count:,} of {metrics['dataset']['num_examples']:,} labels look wrong "
-        f"({metrics['issues']['all']['fraction']:.1%}); training without them is {verdict}: "
+        f"{found}training without them is {verdict}: "
         f"{accuracy['difference']:+.4f} in test accuracy "
         f"(95% interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
     )
+
+
+def too_few(accuracy: dict[str, Any]) -> str:
+    """Return that hardly any test example tells the two models apart, "" if enough do."""
+    discordant = accuracy["gained"] + accuracy["lost"]
+    if discordant >= FEW_DISCORDANT:
+        return ""
+    on = f"{discordant} of" if discordant else "none of"
+    return f"only one of the two models is right on {on} its {accuracy['num_examples']:,} examples"
 
 
 def corrections_sentence(corrections: dict[str, Any]) -> str:
@@ -59,7 +76,7 @@ def print_summary(metrics: Metrics) -> None:
         f"{accuracy['baseline']:.4f}",
         f"{accuracy['cleanlearning']:.4f}",
         f"{accuracy['difference']:+.4f}",
-        "{:+.4f} to {:+.4f}".format(*accuracy["ci95"]),
+        "too few" if too_few(accuracy) else "{:+.4f} to {:+.4f}".format(*accuracy["ci95"]),
     )
     losses = metrics["test_log_loss"]
     change = losses["cleanlearning"] - losses["baseline"]

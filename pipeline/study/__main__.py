@@ -11,7 +11,7 @@ from pipeline.config import Loaded, load_config
 from pipeline.crossval import training_engine
 from pipeline.errors import ArtifactError, ConfigError
 from pipeline.progress import StageProgress
-from pipeline.stage import Checked, locked
+from pipeline.stage import Checked, locked, without_leftovers
 from pipeline.study.detection import run_noise
 from pipeline.study.seeds import run_seeds
 from pipeline.study.trials import Trainings
@@ -35,6 +35,7 @@ def study(
     with (
         locked(run),
         StageProgress(name) as progress,
+        without_leftovers(run.study),
         training_engine(run, loaded.config, progress) as workers,
     ):
         artifacts.sweep_temporary(run.study)

@@ -44,7 +44,8 @@ def say_difference(found: dict[str, Any], seeds: int) -> str:
         return f"{arm} is worse than {control}{labels} by {numbers}, better in {wins}"
     return (
         f"{arm} and {control}{labels}: no difference shown, {found['mean']:+.4f} "
-        f"[{low:+.4f}, {high:+.4f}]; one of {found['detectable']:.4f} would have been"
+        f"[{low:+.4f}, {high:+.4f}]; a true one of {found['detectable']:.4f} is seen four times "
+        "in five"
     )
 
 

@@ -1,5 +1,5 @@
-"""A process that dies, or whose disk is full, at its N-th step on disk. Nothing of this is in the
-product: the functions it calls are replaced from outside.
+"""A process that dies at its N-th step on disk, or whose disk is full from there on. Nothing of
+this is in the product: the functions it calls are replaced from outside.
 
 A step is a write to a temporary file (half of it arrives), or a call of one of OPERATIONS.
 Keras opens the files it saves by itself, through `zipfile`: their writes are steps, too.
@@ -21,7 +21,7 @@ NEED_NO_SPACE = {"unlink", "rmdir", "chmod"}
 
 
 class Steps:
-    """Counts the steps of this process; the fault comes before step `at`, from 1; 0: never."""
+    """Counts the steps of this process; the fault comes with step `at`, from 1; 0: never."""
 
     def __init__(self, fault: Fault, at: int) -> None:
         self.fault = fault
@@ -38,7 +38,8 @@ class Steps:
         if self.fault == "full" and (name in NEED_NO_SPACE or _exists(name, *args)):
             return False
         self.names.append(name)
-        return len(self.names) == self.at
+        # A killed process takes no further step.
+        return 0 < self.at <= len(self.names)
 
     def _strike(self) -> None:
         if self.fault == "kill":

@@ -21,7 +21,7 @@ MATRIX = [
     ("full", "counts", "fresh", 60, 1),
     ("full", "counts", "over", 60, 1),
     ("kill", "tensorflow", "fresh", 100, 1),
-    ("full", "tensorflow", "fresh", 0, 5),
+    ("full", "tensorflow", "fresh", 100, 5),
     ("kill", "study", "fresh", 200, 1),
     ("full", "study", "fresh", 0, 5),
     ("kill", "noise", "fresh", 0, 5),

@@ -12,6 +12,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.config import Loaded, load_config
+from pipeline.stage import STAGES, hashes, save_record
 from pipeline.words import build_vocabulary, encode, split_words
 
 POSITIONS, FOLDS = 12, 2
@@ -78,11 +79,9 @@ def make_toy(tmp_path: Path) -> MakeToy:
             save_suspects(run, scope, texts, rows, given, pred_probs, order, class_names, is_train)
             counts[scope] = {"count": len(order), "fraction": len(order) / len(rows)}
         save_health(run, class_names, given, counts)
-        for stage in ("prepare", "vectorize", "crossval", "find_issues", "cleanlearn"):
-            artifacts.save_json(run.stage(stage) / artifacts.RECORD, record())
         metrics = toy_metrics(name, dataset, len(texts), len(class_names), counts)
         artifacts.save_json(run.metrics, metrics)
-        artifacts.save_json(run.stage("evaluate") / artifacts.RECORD, record() | {"outputs": {}})
+        save_records(run)
         return Toy(loaded, run, metrics)
 
     return make
@@ -202,6 +201,17 @@ def save_health(
     artifacts.save_json(run.health, health)
 
 
+def save_records(run: Run) -> None:
+    """Write the record of every stage, as if each had been made from those above it."""
+    outputs: dict[str, dict[str, str]] = {}
+    for name, stage in STAGES.items():
+        run.stage(name).mkdir(parents=True, exist_ok=True)
+        outputs[name] = hashes(run.stage(name))
+        inputs = {f"{up}/{file}": sha for up in stage.reads for file, sha in outputs[up].items()}
+        made = {"stage": name, "config": {}, "code": "", "inputs": inputs}
+        save_record(run.stage(name), record() | made | {"outputs": outputs[name]})
+
+
 def record() -> dict[str, Any]:
     return {
         "wall_seconds": 1.5,
@@ -232,8 +242,9 @@ def toy_metrics(
             "difference": 0.1,
             "ci95": [-0.05, 0.2],
             "mcnemar_p": 0.3,
-            "gained": 3,
-            "lost": 2,
+            "gained": 13,
+            "lost": 12,
+            "num_examples": 40,
         },
         "test_log_loss": {"baseline": 0.5, "cleanlearning": 0.45},
         "published": [

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 from pipeline import artifacts
+from pipeline.errors import ArtifactError
 from pipeline.report.__main__ import report
 from pipeline.report.page import draw_figures, find, write_report
 from pipeline.report.suspects import load_suspects
-from pipeline.stage import hashes, save_record
+from pipeline.show import show
+from pipeline.stage import hashes, load_record, save_record
 
 from .conftest import MakeToy, Toy, texts_of
 from .payloads import PAYLOADS
@@ -155,7 +157,7 @@ def test_without_weights_the_texts_are_shown_plain(make_toy: MakeToy) -> None:
     page = page_of(make_toy(with_weights=False))
     assert '<p class="words" dir="auto">' in page
     assert 'class="why"' not in page
-    assert "no exact word-by-word explanation" in page
+    assert "is shown for <code>fasttext</code> alone" in page
 
 
 def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
@@ -238,13 +240,24 @@ def test_no_suspects_is_a_page_too(make_toy: MakeToy) -> None:
 
 def test_the_command_remakes_the_page_and_its_record(make_toy: MakeToy, tmp_path: Path) -> None:
     toy = make_toy("sample")
-    folder = toy.run.stage("evaluate")
-    save_record(folder, {"stage": "evaluate", "outputs": hashes(folder)})
     overrides = ["crossval.all.folds=2", "crossval.train.folds=2"]
     report(Path("configs/sample.yaml"), overrides, tmp_path / "results")
     written = artifacts.load_json(toy.run.stage("evaluate") / artifacts.RECORD)["outputs"]
     assert written["report.html"] == artifacts.sha256_file(toy.run.report)
     assert "figures/confusion.svg" in written
+
+
+def test_the_files_of_two_runs_make_no_page(make_toy: MakeToy, tmp_path: Path) -> None:
+    """As after `make crossval` with another key: the suspects are not from its probabilities."""
+    toy = make_toy("sample")
+    folder = toy.run.stage("crossval")
+    pred_probs = artifacts.load_array(toy.run.pred_probs("all"))
+    artifacts.save_array(toy.run.pred_probs("all"), pred_probs[::-1].copy())
+    save_record(folder, load_record(folder) | {"outputs": hashes(folder)})
+    overrides = ["crossval.all.folds=2", "crossval.train.folds=2"]
+    for command, stage in ((report, "evaluate"), (show, "find_issues")):
+        with pytest.raises(ArtifactError, match=f"was made from another crossval.*`make {stage}`"):
+            command(Path("configs/sample.yaml"), overrides, tmp_path / "results")
 
 
 def test_making_the_page_does_not_load_tensorflow() -> None:
