@@ -111,12 +111,11 @@ def check_sizes(data: Path, class_names: list[str], sizes: np.ndarray) -> None:
     """
     small = np.flatnonzero(sizes < MIN_FOLDS).tolist()
     if small:
-        names = [f"{shown(class_names[place], 20)} ({sizes[place]})" for place in small[:3]]
+        names = [f"{shown(class_names[place], 16)} ({sizes[place]})" for place in small[:3]]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         raise DataError(
             f"{short(data)}: too few different texts to train on in {', '.join(names)}{more}; "
-            f"each class needs {MIN_FOLDS}: add texts, merge the class with another, or delete "
-            "its rows"
+            f"each class needs {MIN_FOLDS} (copies count once); add texts, merge or delete it"
         )
 
 
