@@ -4,6 +4,7 @@ all: cross-validation over train + test. train: cross-validation inside train. t
 the baseline, fit on train and applied to test. Each fit is a file and the unit of resuming.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from pipeline.artifacts import SCOPES, Labels, Run
 from pipeline.compute.engine import Engine, make_engine
 from pipeline.compute.resources import check_disk, check_memory, crossval_bytes, training_bytes
 from pipeline.compute.training_task import Task, train
+from pipeline.data.examples import count_per_class
+from pipeline.data.files import shown
 from pipeline.data.problems import varies
 from pipeline.errors import ArtifactError, DataError
 from pipeline.models.checks import check_token_ids
@@ -63,21 +66,34 @@ def check_folds(labels: Labels, groups: np.ndarray, class_names: list[str], conf
             count as one example.
 
     Raises:
-        DataError: naming the class, its size and the key to change.
+        DataError: naming the smallest class, its size and what helps.
     """
-    for scope in ("all", "train"):
-        folds = getattr(config.crossval, scope).folds
+    folds = {scope: getattr(config.crossval, scope).folds for scope in ("all", "train")}
+    examples, sizes = {}, {}
+    for scope in folds:
         rows = labels.rows(scope)
+        count = functools.partial(count_per_class, labels.given[rows], num_classes=len(class_names))
+        examples[scope] = sizes[scope] = count()
         if config.crossval.group_duplicates:
-            rows = rows[np.unique(groups[rows], return_index=True)[1]]
-        sizes = np.bincount(labels.given[rows], minlength=len(class_names))
-        smallest = int(sizes.argmin())
-        if sizes[smallest] < folds:
-            raise DataError(
-                f"class {class_names[smallest]!r} has {sizes[smallest]} examples in scope {scope} "
-                f"and crossval.{scope}.folds is {folds}; use at most {max(sizes[smallest], 2)} "
-                "folds, or drop the class"
-            )
+            sizes[scope] = count(groups=groups[rows])
+    too_small = [scope for scope in folds if sizes[scope].min() < folds[scope]]
+    if not too_small:
+        return
+    scope = min(too_small, key=lambda name: int(sizes[name].min()))
+    smallest = int(sizes[scope].argmin())
+    size, copied = sizes[scope][smallest], examples[scope][smallest]
+    counted = f"{size} examples"
+    if copied > size:
+        counted += f" with different texts ({copied} with copies)"
+    remedy = f"use at most {size} folds, or drop the class"
+    if size < 2:
+        remedy = "no number of folds is small enough: drop the class, or merge it with another"
+    if all(examples[name][smallest] >= folds[name] for name in folds):
+        remedy += ", or set crossval.group_duplicates: false"
+    raise DataError(
+        f"class {shown(class_names[smallest])} has {counted} in scope {scope} and "
+        f"crossval.{scope}.folds is {folds[scope]}; {remedy}"
+    )
 
 
 def check_pred_probs(

@@ -1,5 +1,6 @@
 """Look at a file of labelled texts and write a complete, commented config for it."""
 
+import functools
 import json
 import re
 from collections import Counter
@@ -13,16 +14,16 @@ from pydantic import TypeAdapter
 
 from pipeline.cli import run_command
 from pipeline.config import RUN_NAME, load_config
-from pipeline.data.examples import Examples
-from pipeline.data.files import shown
-from pipeline.data.guess import Guess, guess_dataset
+from pipeline.data.examples import Examples, count_per_class, group_texts
+from pipeline.data.files import short, shown
+from pipeline.data.guess import Chosen, Guess, guess_dataset
 from pipeline.data.sections import Dataset
 from pipeline.data.sources import read_examples
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.words import split_words
 
 SEED = 123456
-MAX_FOLDS, MIN_COUNT = 5, 3
+MIN_FOLDS, MAX_FOLDS, MIN_COUNT = 2, 5, 3
 PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.-]*")
 NOT_TEXTS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 COMMENTS = {
@@ -46,22 +47,38 @@ def init(
     output: Annotated[
         Path | None, typer.Option(help="The config to write; default configs/NAME.yaml.")
     ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", metavar="COLUMN", help="Column of texts; may be repeated."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="COLUMN", help="Column of labels.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COLUMN", help="Column of unique ids.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", metavar="COLUMN", help="Column that says train or test."),
+    ] = None,
 ) -> None:
     """Write a complete, commented config for a file of labelled texts.
 
-    Columns, labels and splits are guessed and shown; the file is then read as `make all` will
-    read it, so what is wrong with it is said now.
+    Columns that are not named, labels and splits are guessed and shown; the file is then read as
+    `make all` will read it, so what is wrong with it is said now.
     """
     path = output or Path("configs") / f"{config_name(data)}.yaml"
     if path.exists():
         raise ConfigError(f"{path}: exists already; delete it, or write elsewhere with --output")
-    guess = guess_dataset(data)
+    guess = guess_dataset(data, Chosen(text or (), label, id_column, split))
     dataset: Any = TypeAdapter(Dataset).validate_python(guess.section)
     examples = read_examples(dataset, seed=SEED)
+    sizes = training_sizes(examples)
+    check_sizes(data, examples.class_names, sizes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(write_config(data, guess, examples), encoding="utf-8")
+    path.write_text(write_config(data, guess, examples, sizes), encoding="utf-8")
     load_config(path)
-    for line in describe(guess, examples):
+    for line in describe(guess, examples, sizes):
         print(line)
     print(f"wrote {path}; look at it, then: make all CONFIG={path}")
 
@@ -73,8 +90,46 @@ def config_name(data: Path) -> str:
     return name if RUN_NAME.fullmatch(name) else f"data{name}"[:64]
 
 
-def describe(guess: Guess, examples: Examples) -> list[str]:
-    """Return what was found, one fact a line."""
+def training_sizes(examples: Examples) -> np.ndarray:
+    """Return (classes,) how many texts of each there are to train on, copies counted once.
+
+    The smaller of the numbers that the two cross-validations have: over all, and inside train.
+    """
+    train = np.array([split == "train" for split in examples.splits])
+    groups, labels = group_texts(examples.texts), examples.labels
+    count = functools.partial(count_per_class, num_classes=len(examples.class_names))
+    everywhere = count(labels, groups=groups)
+    sizes: np.ndarray = np.minimum(everywhere, count(labels[train], groups=groups[train]))
+    return sizes
+
+
+def check_sizes(data: Path, class_names: list[str], sizes: np.ndarray) -> None:
+    """Stop on a class that no number of folds can divide: no config would do for it.
+
+    Raises:
+        DataError: naming the classes.
+    """
+    small = np.flatnonzero(sizes < MIN_FOLDS).tolist()
+    if small:
+        names = [f"{shown(class_names[place], 16)} ({sizes[place]})" for place in small[:3]]
+        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+        raise DataError(
+            f"{short(data)}: too few different texts to train on in {', '.join(names)}{more}; "
+            f"each class needs {MIN_FOLDS} (copies count once); add texts, merge or delete it"
+        )
+
+
+def suggest_folds(sizes: np.ndarray) -> int:
+    """Return at most 5 folds, and no more than the smallest class has texts."""
+    return int(np.clip(sizes.min(), MIN_FOLDS, MAX_FOLDS))
+
+
+def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
+    """Return what was found, one fact a line.
+
+    Args:
+        sizes: (classes,) see training_sizes.
+    """
     splits = Counter(examples.splits)
     classes = Counter(examples.class_names[label] for label in examples.labels.tolist())
     counts = ", ".join(f"{shown(name)} {count:,}" for name, count in classes.most_common(8))
@@ -84,16 +139,35 @@ def describe(guess: Guess, examples: Examples) -> list[str]:
              f"classes      {len(examples.class_names)}: {counts}"]  # fmt: skip
     if "text_columns" in section:
         texts = ", ".join(map(shown, section["text_columns"]))
-        lines += [f"text         {texts}", f"label        {shown(section['label_column'])}"]
-    return lines
+        others = ", ".join(f"{shown(n)} ({c} different)" for n, c in guess.other_labels.items())
+        also = f"; also possible: {others}; choose with --label" if others else ""
+        lines += [f"text         {texts}", f"label        {shown(section['label_column'])}{also}"]
+        lines += [f"id           {shown(section['id_column'])}"] if section["id_column"] else []
+    if guess.nested:
+        names = ", ".join(map(shown, guess.nested))
+        lines.append(f"not read     {names} (lists and objects inside a record)")
+    return lines + _why_few_folds(examples.class_names, sizes)
+
+
+def _why_few_folds(class_names: list[str], sizes: np.ndarray) -> list[str]:
+    """Return a line that says which classes keep the folds few, or none."""
+    folds = suggest_folds(sizes)
+    if folds == MAX_FOLDS:
+        return []
+    few, rest = np.flatnonzero(sizes == folds).tolist(), sizes[sizes > folds]
+    names = ", ".join(shown(class_names[place], 20) for place in few[:3])
+    names += f" and {len(few) - 3} more" if len(few) > 3 else ""
+    who, without = (f"class {names} has", "it") if len(few) == 1 else (f"{names} have", "them")
+    line = f"folds        {folds}, as {who} only {folds} different texts to train on"
+    return [line + (f"; without {without} {suggest_folds(rest)} would do" if len(rest) > 1 else "")]
 
 
 # --- the file -------------------------------------------------------------------------------
 
 
-def write_config(data: Path, guess: Guess, examples: Examples) -> str:
+def write_config(data: Path, guess: Guess, examples: Examples, sizes: np.ndarray) -> str:
     """Return the text of a config in which every key is present and commented."""
-    settings = suggest_settings(examples)
+    settings = suggest_settings(examples) | {"folds": suggest_folds(sizes)}
     dataset = "\n".join(_dataset_lines(guess))
     return TEMPLATE.format(name=shown(data.name)[1:-1], seed=SEED, dataset=dataset, **settings)
 
@@ -121,22 +195,18 @@ def _yaml(value: Any) -> str:
 
 
 def suggest_settings(examples: Examples) -> dict[str, Any]:
-    """Return max_tokens, sequence_length, epochs and folds that suit the dataset.
+    """Return max_tokens, sequence_length and epochs that suit the dataset.
 
     Words in fewer than 3 places are left out: a network learns a label error by heart from
-    a word that occurs nowhere else. A small set needs more epochs for the same number of steps,
-    and a class at least as many examples as there are folds.
+    a word that occurs nowhere else. A small set needs more epochs for the same number of steps.
     """
     words = split_words(pa.array(examples.texts, pa.large_string()))
     lengths = np.diff(words.starts)
     frequent = int((np.bincount(words.codes, minlength=1) >= MIN_COUNT).sum())
-    train = np.array([split == "train" for split in examples.splits])
-    smallest = min(np.bincount(examples.labels[train], minlength=len(examples.class_names)))
     return {
         "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
         "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
         "epochs": int(np.clip(60_000 // len(examples.texts), 5, 40)),
-        "folds": int(np.clip(smallest, 2, MAX_FOLDS)),
     }
 
 

@@ -154,6 +154,39 @@ def test_a_class_too_small_for_the_folds_is_stopped() -> None:
         check_folds(labels, np.arange(23), ["neg", "pos", "none"], config)
 
 
+@pytest.mark.parametrize(
+    ("copies", "says"),
+    [
+        (10, "1 examples with different texts (10 with copies) in scope all and "
+             "crossval.all.folds is 5; no number of folds is small enough: drop the class, or "
+             "merge it with another, or set crossval.group_duplicates: false"),
+        (1, "1 examples in scope all and crossval.all.folds is 5; no number of folds is small "
+            "enough: drop the class, or merge it with another"),
+        (3, "1 examples with different texts (3 with copies) in scope all and "
+            "crossval.all.folds is 5; no number of folds is small enough: drop the class, or "
+            "merge it with another"),
+    ],
+)  # fmt: skip
+def test_no_number_of_folds_is_advised_that_fails_too(copies: int, says: str) -> None:
+    folds = ["crossval.all.folds=5", "crossval.train.folds=5"]
+    config = load_config(TINY, [*folds, "crossval.group_duplicates=true"]).config
+    given = np.array([0] * 20 + [1] * copies)
+    labels = Labels(given, np.ones(len(given), bool))
+    groups = np.append(np.arange(20), np.full(copies, 20))
+    with pytest.raises(DataError) as caught:
+        check_folds(labels, groups, ["neg", "pos"], config)
+    assert str(caught.value) == f"class 'pos' has {says}"
+
+
+def test_the_smallest_split_decides_how_many_folds_are_advised() -> None:
+    """At most 4 folds would do in scope all, and fail in the training split."""
+    config = load_config(TINY, ["crossval.all.folds=5", "crossval.train.folds=5"]).config
+    is_train = np.array([True] * 20 + [True, True, True, False])
+    labels = Labels(np.array([0] * 20 + [1] * 4), is_train)
+    with pytest.raises(DataError, match=r"3 examples in scope train .*at most 3 folds"):
+        check_folds(labels, np.arange(24), ["neg", "pos"], config)
+
+
 def plan(run: Run) -> list[Task]:
     labels, groups = artifacts.load_labels(run), text_groups(run)
     return list(plan_tasks(load_tiny().config, run, labels, groups))

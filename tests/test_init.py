@@ -5,14 +5,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.artifacts import Labels
 from pipeline.config import load_config
-from pipeline.data.guess import guess_dataset
+from pipeline.crossval import check_folds
+from pipeline.data.examples import group_texts
+from pipeline.data.guess import Chosen, guess_dataset
 from pipeline.data.sources import read_examples
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from tests.tiny import command
 
 TEXTS = [f"this is text number {n} of the file" for n in range(20)]
@@ -61,6 +65,16 @@ COLUMNS: dict[str, tuple[list[tuple[str, list[Any]]], dict[str, Any]]] = {
     "a split for validation": (
         [("text", TEXTS), ("label", LABELS), ("set", ["Train"] * 14 + ["Dev"] * 6)],
         {"split": {"by": "column", "column": "set", "train": "Train", "test": "Dev"}}),
+    "intent, not channel": (
+        [("ticket_id", list(range(20))), ("message", TEXTS), ("channel", ["mail", "chat"] * 10),
+         ("intent", ["refund", "other", "login", "login"] * 5), ("agent_reply", TEXTS)],
+        {"label_column": "intent", "text_columns": ["message"], "id_column": "ticket_id"}),
+    "category before type": (
+        [("text", TEXTS), ("type", LABELS), ("category", ["a", "b", "c", "d"] * 5)],
+        {"label_column": "category"}),
+    "an id that repeats, one that does not": (
+        [("customer_id", [1, 2] * 10), ("label", LABELS), ("text", TEXTS),
+         ("Ticket ID", list(range(20)))], {"id_column": "Ticket ID"}),
     "no split": (
         [("text", TEXTS), ("label", LABELS)], {"split": {"by": "drawn", "test_fraction": 0.2}}),
 }  # fmt: skip
@@ -107,6 +121,154 @@ def test_other_sources(tmp_path: Path) -> None:
         section = guess_dataset(path).section
         assert section["source"] == source
     assert section["split"] == {"by": "name", "train": "train", "test": "test"}
+
+
+def test_usual_words_that_are_labels_are_no_header(tmp_path: Path) -> None:
+    rows = [[text, kind] for text, kind in zip(TEXTS, ["type", "topic"] * 10, strict=True)]
+    section = guess_dataset(write(tmp_path / "data.csv", rows)).section
+    assert section["columns"] == ["column_1", "column_2"]
+
+
+# --- columns that the user names -----------------------------------------------------------
+
+TICKETS = [
+    ("ticket_id", list(range(20))),
+    ("message", TEXTS),
+    ("channel", ["mail", "chat"] * 10),
+    ("mood", ["good", "bad", "worse", "none"] * 5),
+    ("reply", [f"{text}, thank you" for text in TEXTS]),
+    ("when", ["train"] * 14 + ["test"] * 6),
+]
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    return write(tmp_path / "tickets.csv", table(*TICKETS))
+
+
+def test_chosen_columns(tickets: Path) -> None:
+    chosen = Chosen(text=["message", "reply"], label="mood", id="ticket_id", split="when")
+    guess = guess_dataset(tickets, chosen)
+    assert guess.section["text_columns"] == ["message", "reply"]
+    assert guess.section["label_column"] == "mood"
+    assert guess.section["id_column"] == "ticket_id"
+    assert guess.section["split"]["column"] == "when"
+    assert guess.other_labels == {}
+
+
+def test_a_chosen_column_is_no_longer_guessed_for_another_part(tickets: Path) -> None:
+    section = guess_dataset(tickets, Chosen(text=["channel"])).section
+    assert (section["text_columns"], section["label_column"]) == (["channel"], "mood")
+    assert guess_dataset(tickets, Chosen(label="message")).section["text_columns"] == ["reply"]
+
+
+def test_other_columns_that_could_be_the_label(tickets: Path) -> None:
+    guess = guess_dataset(tickets)
+    assert guess.section["label_column"] == "channel"
+    assert guess.other_labels == {"mood": 4}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        (Chosen(label="mod"), "--label 'mod': .* has no such column, .*; did you mean 'mood'"),
+        (Chosen(label="MOOD"), "did you mean 'mood'"),
+        (Chosen(text=["message", "replies"]), "--text 'replies': .*; did you mean 'reply'"),
+        (Chosen(id="zzz"), "--id 'zzz': .* it has 'ticket_id', .* and 3 more; name one of these"),
+        (Chosen(text=["mood"], label="mood"), "--text 'mood': is named twice"),
+        (Chosen(split="mood"), "--split 'mood': says 'good', 'bad', .* says train and one other"),
+    ],
+)
+def test_a_chosen_column_that_cannot_be_it(chosen: Chosen, says: str, tickets: Path) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        guess_dataset(tickets, chosen)
+    assert len(str(caught.value)) <= 290
+
+
+def test_a_folder_has_no_columns_to_choose(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--label 'mood': .* is a folder"):
+        guess_dataset(tmp_path, Chosen(label="mood"))
+    pq.write_table(pa.table({"text": TEXTS, "mood": LABELS, "other": LABELS}),
+                   tmp_path / "train.parquet")  # fmt: skip
+    section = guess_dataset(tmp_path, Chosen(label="other")).section
+    assert (section["source"], section["label_column"]) == ("huggingface", "other")
+    assert section["split"] == {"by": "drawn", "test_fraction": 0.2}
+    with pytest.raises(ConfigError, match="--split 'other'"):
+        guess_dataset(tmp_path, Chosen(split="other"))
+
+
+def test_nested_values_are_named(tmp_path: Path) -> None:
+    jsonl, parquet = tmp_path / "a.jsonl", tmp_path / "a.parquet"
+    records = [
+        {"text": text, "label": label, "meta": {"a": 1}, "tags": ["x"]}
+        for text, label in zip(TEXTS, LABELS, strict=True)
+    ]
+    jsonl.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(records), parquet)
+    for path in (jsonl, parquet):
+        guess = guess_dataset(path)
+        assert guess.nested == ["meta", "tags"]
+        with pytest.raises(ConfigError, match="--text 'meta': holds nested values"):
+            guess_dataset(path, Chosen(text=["meta"]))
+        done = command("init", path, "--output", tmp_path / f"{path.suffix[1:]}.yaml")
+        assert "not read     'meta', 'tags'" in done.stdout
+
+
+def test_options_of_the_command(tickets: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    done = command("init", tickets, "--output", first)
+    assert "label        'channel'; also possible: 'mood' (4 different); choose" in done.stdout
+    options = ["--text", "message", "--text", "reply", "--label", "mood", "--id", "ticket_id"]
+    done = command("init", tickets, "--output", second, *options, "--split", "when")
+    assert done.returncode == 0, done.stderr
+    section = load_config(second).config.dataset
+    assert section.text_columns == ["message", "reply"]
+    assert (section.label_column, section.id_column) == ("mood", "ticket_id")
+    assert section.split.column == "when"
+    done = command("init", tickets, "--output", tmp_path / "none.yaml", "--label", "mod")
+    assert done.returncode == 2
+    assert "did you mean 'mood'" in done.stderr
+
+
+# --- classes that are too small ------------------------------------------------------------
+
+
+def with_class(path: Path, *texts: str) -> Path:
+    """Write two classes of 20 different texts, and a class "rare" of `texts`."""
+    rows = [[f"{name}: {text}", name] for text in TEXTS for name in ("yes", "no")]
+    return write(path, [["text", "label"], *rows, *([text, "rare"] for text in texts)])
+
+
+@pytest.mark.parametrize("texts", [["alone"], ["the same text"] * 10])
+def test_a_class_that_no_folds_can_divide_is_refused(texts: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "mine.yaml"
+    done = command("init", with_class(tmp_path / "data.csv", *texts), "--output", output)
+    assert done.returncode == 3
+    assert "too few different texts to train on in 'rare' (1); each class needs 2" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("texts", [["one", "two"], ["one", "two"] * 3])
+def test_a_small_class_that_lowers_the_folds_is_named(texts: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "mine.yaml"
+    done = command("init", with_class(tmp_path / "data.csv", *texts), "--output", output)
+    why = "class 'rare' has only 2 different texts to train on; without it 5 would do"
+    assert f"folds        2, as {why}" in done.stdout
+    folds = load_config(output).config.crossval
+    assert (folds.all.folds, folds.train.folds) == (2, 2)
+
+
+def test_suggested_folds_pass_the_check_of_the_stage(tmp_path: Path) -> None:
+    """Copies in train and test, some with other labels: what init counts, crossval counts."""
+    rows = [[f"text {n % 23}", "yes" if n % 3 else "no"] for n in range(60)]
+    data = write(tmp_path / "data.csv", [["text", "label"], *rows])
+    output = tmp_path / "mine.yaml"
+    assert command("init", data, "--output", output).returncode == 0
+    config = load_config(output).config
+    examples = read_examples(config.dataset, seed=config.seed)
+    labels = Labels(examples.labels, np.array(examples.splits) == "train")
+    check_folds(labels, group_texts(examples.texts), examples.class_names, config)
 
 
 @pytest.mark.parametrize("content", ["just\nlines\n", "a,b\n1,2\n3,4\n5,6\n"])

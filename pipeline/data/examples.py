@@ -40,3 +40,16 @@ def group_texts(texts: Iterable[str]) -> np.ndarray:
     hashes = pa.Array.from_buffers(pa.binary(HASH_BYTES), len(digests) // HASH_BYTES, buffers)
     groups: np.ndarray = hashes.dictionary_encode().indices.to_numpy()
     return groups
+
+
+def count_per_class(
+    labels: np.ndarray, *, num_classes: int, groups: np.ndarray | None = None
+) -> np.ndarray:
+    """Return (num_classes,) how many examples each class has.
+
+    Args:
+        labels: (n,) class indices. groups: (n,) equal numbers for copies of a text, which then
+            count once, for the class of the first of them.
+    """
+    leaders = slice(None) if groups is None else np.unique(groups, return_index=True)[1]
+    return np.bincount(labels[leaders], minlength=num_classes)

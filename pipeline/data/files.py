@@ -32,6 +32,11 @@ def shown(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit + 2 else text[: limit - 1] + "..."
 
 
+def more_rows(count: int) -> str:
+    """Return how many rows are like the one an error line names, " (and 3 more rows)", or ""."""
+    return f" (and {count:,} more row{'s' if count > 1 else ''})" if count else ""
+
+
 def short(path: Path | str) -> str:
     """Return a path for an error line: all of it, or its end when it is long."""
     text = str(path)

@@ -14,6 +14,7 @@ from pipeline.errors import DataError
 from pipeline.scratch import StoredTexts
 
 SUFFIX = ".txt"
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 BLOCK = 16  # examples that TFDS takes from one split before it goes on to the other
 ASCII_SPACE = b" \t\n\r\x0b\x0c"
 
@@ -102,9 +103,16 @@ def _class_names(folder: Path) -> list[str]:
     if len(names) < 2:
         raise DataError(
             f"{short(folder)}: has {len(names)} folders with *{SUFFIX} files and 2 classes are "
-            "needed; name the folder that holds the class folders"
+            f"needed; {_tables_in(folder) or 'name the folder that holds the class folders'}"
         )
     return names
+
+
+def _tables_in(folder: Path) -> str:
+    names = sorted(p.name for p in folder.iterdir() if p.name.removesuffix(".gz").endswith(TABLES))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    listed = ", ".join(shown(name, 24) for name in names[:3])
+    return f"it holds {listed}{more}; name one of them" if names else ""
 
 
 def _text_files(folder: Path) -> list[Path]:

@@ -1,178 +1,105 @@
 """What a file of labelled texts looks like: its columns, labels and splits, guessed."""
 
-import csv
-import io
-import json
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import UTF16_MARKS, decode, open_bytes, short, shown
-from pipeline.errors import DataError
+from pipeline.data.columns import (
+    ID_NAMES,
+    LABEL_NAMES,
+    SPLIT_NAMES,
+    TEXT_NAMES,
+    Columns,
+    column_names,
+    columns_of_csv,
+    columns_of_jsonl,
+    columns_of_parquet,
+)
+from pipeline.data.files import short, shown
+from pipeline.errors import ConfigError, DataError
 
-DELIMITERS = (",", ";", "\t", "|")
-LABEL_NAMES = ("label", "labels", "class", "class_index", "category", "target", "sentiment", "y")
-TEXT_NAMES = {"title", "headline", "subject", "text", "review", "description", "body", "content"}
-TEXT_NAMES |= {"sentence", "comment", "message", "tweet", "document", "abstract", "question"}
-ID_NAMES = ("id", "uid", "guid", "key", "row_id", "doc_id", "text_id", "review_id", "example_id")
-SPLIT_NAMES = ("split", "set", "subset", "partition", "fold")
+ID_NAME = re.compile(r"id|.*[_ -]id")
 TEST_NAMES = ("test", "testing", "validation", "valid", "dev", "eval")
-SAMPLED = 5000  # records that tell the delimiter
 FEW_WORDS, SOME_WORDS = 3.0, 5.0  # on average, in a column of texts
-Columns = dict[str, Sequence[str]]
 
 
 @dataclass
 class Guess:
-    """A `dataset` section, and in words why it is so."""
+    """A `dataset` section, and in words why it is so.
+
+    other_labels: columns that could be the label as well -> how many different values they have.
+    nested: columns that are not read, because their values are lists or objects.
+    """
 
     section: dict[str, Any]
     reasons: dict[str, str] = field(default_factory=dict)
+    other_labels: dict[str, int] = field(default_factory=dict)
+    nested: list[str] = field(default_factory=list)
 
 
-def guess_dataset(path: Path) -> Guess:
-    """Return the `dataset` section that fits `path` best.
+@dataclass(frozen=True)
+class Chosen:
+    """Columns that the user names; what is None or empty is guessed."""
+
+    text: Sequence[str] = ()
+    label: str | None = None
+    id: str | None = None
+    split: str | None = None
+
+    def options(self) -> list[tuple[str, str]]:
+        """Return (option, column) of each column."""
+        single = [("--label", self.label), ("--id", self.id), ("--split", self.split)]
+        named = [(option, column) for option, column in single if column is not None]
+        return [("--text", column) for column in self.text] + named
+
+    def columns(self) -> list[str]:
+        return [column for _, column in self.options()]
+
+
+NOTHING = Chosen()
+
+
+def guess_dataset(path: Path, chosen: Chosen = NOTHING) -> Guess:
+    """Return the `dataset` section that fits `path` best, with the columns `chosen`.
 
     Raises:
+        ConfigError: a chosen column is not there, or two parts have the same.
         DataError: nothing there, or no column looks like a label beside a text.
     """
     if path.is_dir():
-        return guess_folder(path)
+        return guess_folder(path, chosen)
     name = path.name.lower().removesuffix(".gz")
     if name.endswith((".jsonl", ".ndjson", ".json")):
-        return _guess_columns(path, {"source": "jsonl"}, _sample_jsonl(path))
+        columns, nested = columns_of_jsonl(path)
+        return _guess_columns(path, {"source": "jsonl"}, columns, nested, chosen)
     if name.endswith((".parquet", ".pq")):
-        return _guess_columns(path, {"source": "parquet"}, _sample_parquet(path))
-    section, columns = _sample_csv(path)
-    return _guess_columns(path, section, columns)
+        columns, nested = columns_of_parquet(path)
+        return _guess_columns(path, {"source": "parquet"}, columns, nested, chosen)
+    section, columns = columns_of_csv(path)
+    return _guess_columns(path, section, columns, [], chosen)
 
 
-# --- looking at records ---------------------------------------------------------------------
-
-
-def _sample_csv(path: Path) -> tuple[dict[str, Any], Columns]:
-    with open_bytes(path) as file:
-        data = file.read()
-    encoding = guess_encoding(data)
-    text = decode(data, path, encoding).removeprefix("\ufeff")
-    delimiter = guess_delimiter(text)
-    records = _records(text, delimiter, len(text))
-    if len(records) < 2 or len(records[0]) < 2:
-        raise DataError(
-            f"{short(path)}: neither comma, semicolon, tab nor | gives two columns; name a "
-            "CSV, TSV, JSONL or Parquet file, or a folder"
-        )
-    header = has_header(records)
-    names = records[0] if header else [f"column_{n + 1}" for n in range(len(records[0]))]
-    rows = [row for row in records[header:] if len(row) == len(names)]
-    section = {
-        "source": "csv",
-        "columns": None if header else names,
-        "delimiter": delimiter,
-        "encoding": encoding,
-    }
-    return section, {name: [row[place] for row in rows] for place, name in enumerate(names)}
-
-
-def guess_encoding(data: bytes) -> str:
-    """Return utf-8 if the bytes are that, utf-16 by its mark, else cp1252 or latin-1."""
-    if data[:2] in UTF16_MARKS:
-        return "utf-16"
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "latin-1"
-
-
-def guess_delimiter(text: str) -> str:
-    """Return the delimiter that gives most records the same number of columns, two or more."""
-
-    def agreement(delimiter: str) -> tuple[float, int]:
-        widths = [len(record) for record in _records(text, delimiter)]
-        width = max(set(widths), key=widths.count, default=0)
-        return (widths.count(width) / len(widths) if width > 1 else 0.0, width)
-
-    return max(DELIMITERS, key=agreement)
-
-
-def _records(text: str, delimiter: str, most: int = SAMPLED) -> list[list[str]]:
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found: list[list[str]] = []
-    for record in reader:
-        if record:
-            found.append(record)
-        if len(found) > most:
-            break
-    return found
-
-
-def has_header(records: list[list[str]]) -> bool:
-    """Return whether the first record names columns: short, distinct, no number, no value."""
-    first, rest = records[0], records[1:]
-    if len(set(first)) < len(first) or any(not name.strip() for name in first):
-        return False
-    if any(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in first):
-        return False
-    known = {*LABEL_NAMES, *TEXT_NAMES, *ID_NAMES, *SPLIT_NAMES}
-    if any(name.strip().lower() in known for name in first):
-        return True
-    repeated = any(
-        sum(row[place] == name for row in rest if len(row) > place) > 1
-        for place, name in enumerate(first)
-    )
-    return not repeated and all(len(name) <= 40 for name in first)
-
-
-def _sample_jsonl(path: Path) -> Columns:
-    from pipeline.data.records import read_jsonl
-
-    with open_bytes(path) as file:
-        first = file.readline().removeprefix(b"\xef\xbb\xbf")
-    try:
-        record = json.loads(first)
-        names = [name for name, value in record.items() if not isinstance(value, list | dict)]
-    except (ValueError, AttributeError, RecursionError):
-        names = []
-    # A first line that is no object is told by the strict reader.
-    return read_jsonl(path, names or ["text"]).columns
-
-
-def _sample_parquet(path: Path) -> Columns:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from pipeline.data.records import read_parquet
-
-    simple = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
-    try:
-        schema = pq.read_schema(path)
-        names = [item.name for item in schema if any(kind(item.type) for kind in simple)]
-    except (pa.ArrowException, OSError):
-        names = []
-    return read_parquet(path, names or ["text"]).columns
-
-
-# --- deciding -------------------------------------------------------------------------------
-
-
-def _guess_columns(path: Path, section: dict[str, Any], columns: Columns) -> Guess:
-    label = guess_label(columns)
-    texts = guess_texts(columns, taken=label)
-    if label is None or not texts:
+def _guess_columns(
+    path: Path, section: dict[str, Any], columns: Columns, nested: list[str], chosen: Chosen
+) -> Guess:
+    check_chosen(path, columns, nested, chosen)
+    split, why = guess_split(path, columns, chosen)
+    taken = [*chosen.columns(), split.get("column")]
+    free = {name: values for name, values in columns.items() if name not in taken}
+    labels = [chosen.label] if chosen.label is not None else guess_labels(free)
+    texts = list(chosen.text) or guess_texts(free, taken=labels[0] if labels else None)
+    if not labels or not texts:
         raise DataError(
             f"{short(path)}: no column looks like a label beside a text (columns: "
-            f"{', '.join(shown(name, 20) for name in list(columns)[:6])}); copy configs/imdb.yaml "
-            "and write the dataset section yourself"
+            f"{', '.join(shown(name, 16) for name in list(columns)[:4])}); name them with --text "
+            "and --label"
         )
-    split, why = guess_split(path, columns, taken=[label, *texts])
-    id_column = guess_id(columns, taken=[label, *texts])
-    guess = Guess({"source": section["source"], "path": str(path), **section})
+    label = labels[0]
+    id_column = chosen.id or guess_id(free, taken=[label, *texts])
+    guess = Guess({"source": section["source"], "path": str(path), **section}, nested=nested)
     guess.section |= {
         "text_columns": texts,
         "label_column": label,
@@ -181,6 +108,8 @@ def _guess_columns(path: Path, section: dict[str, Any], columns: Columns) -> Gue
         "split": split,
     }
     found = sorted(set(columns[label]))
+    others = [name for name in labels[1:] if name not in (*texts, id_column)]
+    guess.other_labels = {name: len(set(columns[name])) for name in others}
     guess.reasons = {
         "label_column": f"{len(found)} different: {', '.join(map(shown, found[:6]))}",
         "split": why,
@@ -189,17 +118,45 @@ def _guess_columns(path: Path, section: dict[str, Any], columns: Columns) -> Gue
     return guess
 
 
-def guess_label(columns: Columns) -> str | None:
-    """Return the column with a usual name, else the one with the fewest different values."""
-    candidates = {
-        name: len(set(values))
+def check_chosen(path: Path, columns: Columns, nested: list[str], chosen: Chosen) -> None:
+    """Stop on a column that is not there, or that is named for two parts.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    for option, column in chosen.options():
+        if chosen.columns().count(column) > 1:
+            raise ConfigError(f"{option} {shown(column)}: is named twice; name another column")
+        if column in nested:
+            raise ConfigError(f"{option} {shown(column)}: holds nested values; name another column")
+        if column not in columns:
+            known = {name.strip().lower(): name for name in columns}
+            close = difflib.get_close_matches(column.strip().lower(), known, n=1, cutoff=0.5)
+            hint = f"did you mean {shown(known[close[0]], 30)}?" if close else "name one of these"
+            have = ", ".join(shown(name, 20) for name in list(columns)[:3])
+            more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
+            raise ConfigError(
+                f"{option} {shown(column, 20)}: {short(path)} has no such column, it has {have}"
+                f"{more}; {hint}"
+            )
+
+
+def guess_labels(columns: Columns) -> list[str]:
+    """Return the columns that could be the label, the likeliest first.
+
+    Usual names come first, the others by how few different values they have.
+    """
+    counts = {name: len(set(values)) for name, values in columns.items()}
+    candidates = [
+        name
         for name, values in columns.items()
-        if 1 < len(set(values)) <= max(10, len(values) ** 0.5)
-    }
+        if 1 < counts[name] <= max(10, len(values) ** 0.5) and counts[name] < len(values)
+    ]
     usual = [name for known in LABEL_NAMES for name in candidates if name.strip().lower() == known]
     unlikely = {*SPLIT_NAMES, *ID_NAMES}
     others = [name for name in candidates if name.strip().lower() not in unlikely]
-    return usual[0] if usual else min(others, key=lambda name: candidates[name], default=None)
+    others = [name for name in others if name not in usual]
+    return usual + sorted(others, key=lambda name: counts[name])
 
 
 def guess_texts(columns: Columns, *, taken: str | None) -> list[str]:
@@ -221,21 +178,35 @@ def guess_texts(columns: Columns, *, taken: str | None) -> list[str]:
 
 
 def guess_id(columns: Columns, *, taken: list[str]) -> str | None:
-    """Return the column that is named like an id and never repeats."""
-    for name, values in columns.items():
-        if name not in taken and name.strip().lower() in ID_NAMES:
-            return name if len(set(values)) == len(values) and all(values) else None
+    """Return the column that is named like an id and never repeats, usual names first."""
+    named = {name: name.strip().lower() for name in columns if name not in taken}
+    usual = [name for name in named if named[name] in ID_NAMES]
+    for name in [*usual, *(name for name in named if ID_NAME.fullmatch(named[name]))]:
+        values = columns[name]
+        if len(set(values)) == len(values) and all(value.strip() for value in values):
+            return name
     return None
 
 
-def guess_split(path: Path, columns: Columns, *, taken: list[str]) -> tuple[dict[str, Any], str]:
-    """Return the `split` section and why: a column, a second file, or a drawn test split."""
-    for name, values in columns.items():
-        found = {value.strip().lower(): value for value in values}
+def guess_split(path: Path, columns: Columns, chosen: Chosen) -> tuple[dict[str, Any], str]:
+    """Return the `split` section and why: a column, a second file, or a drawn test split.
+
+    Raises:
+        ConfigError: the chosen column does not say train or test.
+    """
+    free = [name for name in columns if name not in chosen.columns()]
+    for name in free if chosen.split is None else [chosen.split]:
+        found = {value.strip().lower(): value for value in columns[name]}
         tests = [found[test] for test in TEST_NAMES if test in found]
-        if name not in taken and len(found) == 2 and "train" in found and tests:
+        if len(found) == 2 and "train" in found and tests:
             section = {"by": "column", "column": name, "train": found["train"], "test": tests[0]}
             return section, f"column {shown(name)} says {shown('train')} or {shown(tests[0])}"
+        if chosen.split is not None:
+            says = ", ".join(shown(value, 20) for value in list(found.values())[:4])
+            raise ConfigError(
+                f"--split {shown(name)}: says {says}; a split column says train and one other of "
+                f"{', '.join(TEST_NAMES)}"
+            )
     for test in TEST_NAMES:
         other = path.with_name(re.sub("train(ing)?", test, path.name))
         if other != path and other.is_file():
@@ -243,23 +214,17 @@ def guess_split(path: Path, columns: Columns, *, taken: list[str]) -> tuple[dict
     return {"by": "drawn", "test_fraction": 0.2}, "no column or second file says it"
 
 
-def guess_folder(path: Path) -> Guess:
+def guess_folder(path: Path, chosen: Chosen) -> Guess:
     """Return the section for a folder: saved by Hugging Face `datasets`, or split/class/*.txt."""
-    from pipeline.data.huggingface import read_split, saved_splits
-
     saved = [path / "dataset_dict.json", path / "state.json", *path.glob("**/*.parquet")]
+    for option, column in chosen.options():
+        if option == "--split" or not any(file.is_file() for file in saved):
+            raise ConfigError(
+                f"{option} {shown(column)}: {short(path)} is a folder, which has no column for "
+                "that; leave the option out"
+            )
     if any(file.is_file() for file in saved):
-        splits = saved_splits(path)
-        first = "train" if "train" in splits else next(iter(splits))
-        names = _column_names(splits[first][0])
-        guess = _guess_columns(
-            path, {"source": "huggingface"}, read_split(path, splits, first, names).columns
-        )
-        tests = [name for name in TEST_NAMES if name in splits]
-        if "train" in splits and tests:
-            guess.section["split"] = {"by": "name", "train": "train", "test": tests[0]}
-            guess.reasons["split"] = f"it has the splits {', '.join(splits)}"
-        return guess
+        return _guess_saved(path, chosen)
     folders = {p.name.lower(): p.name for p in path.iterdir() if p.is_dir()}
     tests = [folders[name] for name in TEST_NAMES if name in folders]
     split: dict[str, Any] = {"by": "drawn", "test_fraction": 0.2}
@@ -279,14 +244,27 @@ def guess_folder(path: Path) -> Guess:
     )
 
 
-def _column_names(file: Path) -> list[str]:
+def _guess_saved(path: Path, chosen: Chosen) -> Guess:
+    from pipeline.data.huggingface import read_split, saved_splits
+
+    splits = saved_splits(path)
+    first = "train" if "train" in splits else next(iter(splits))
+    names, nested = column_names(_schema(splits[first][0]))
+    columns = read_split(path, splits, first, names).columns
+    guess = _guess_columns(path, {"source": "huggingface"}, columns, nested, chosen)
+    tests = [name for name in TEST_NAMES if name in splits]
+    guess.section["split"] = {"by": "drawn", "test_fraction": 0.2}
+    if "train" in splits and tests:
+        guess.section["split"] = {"by": "name", "train": "train", "test": tests[0]}
+    guess.reasons["split"] = f"it has the splits {', '.join(map(shown, splits))}"
+    return guess
+
+
+def _schema(file: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if file.suffix == ".parquet":
-        schema = pq.read_schema(file)
-    else:
-        with pa.memory_map(str(file)) as source:
-            schema = pa.ipc.open_stream(source).schema
-    simple = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
-    return [item.name for item in schema if any(kind(item.type) for kind in simple)]
+        return pq.read_schema(file)
+    with pa.memory_map(str(file)) as source:
+        return pa.ipc.open_stream(source).schema

@@ -3,11 +3,11 @@
 import difflib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from pipeline.data.files import shown
+from pipeline.data.files import more_rows, shown
 from pipeline.errors import DataError
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -37,12 +37,16 @@ def resolve_labels(
     for position, value in enumerate(values):
         first.setdefault(value, position)
 
-    def fault(value: str, what: str) -> DataError:
-        return DataError(f"{place(first[value])}: column {shown(column)}: {what}")
+    def fault(value: str, what: str, remedy: str, alike: Collection[str] = ()) -> DataError:
+        """Return the error of the first row with `value`; rows with `alike` labels are counted."""
+        faulty = set(alike)
+        more = more_rows(sum(label in faulty for label in values) - 1) if alike else ""
+        where = f"{place(first[value])}: column {shown(column, 30)}"
+        return DataError(f"{where}: {what}{more}; {remedy}")
 
-    for value in first:
-        if not value.strip():
-            raise fault(value, f"label {shown(value)} is blank; label the row, or delete it")
+    if blank := [value for value in first if not value.strip()]:
+        what = f"label {shown(blank[0])} is blank"
+        raise fault(blank[0], what, "label the row, or delete it", blank)
     written = {value: _whole_number(value) or value for value in first}
     if isinstance(classes, dict):
         names, name_of = _mapped(written, classes, fault)
@@ -63,14 +67,14 @@ def _whole_number(value: str) -> str | None:
     return match[1] if match else None
 
 
-Fault = Callable[[str, str], DataError]
+Fault = Callable[..., DataError]
 Names = tuple[list[str], dict[str, str]]
 
 
 def _mapped(written: dict[str, str], classes: dict[str, str], fault: Fault) -> Names:
-    for value, label in written.items():
-        if label not in classes:
-            raise fault(value, f"label {shown(value)} is not in dataset.classes; add it there")
+    if others := [value for value, label in written.items() if label not in classes]:
+        what = f"label {shown(others[0])} is not in dataset.classes"
+        raise fault(others[0], what, "add it there", others)
     return list(classes.values()), classes
 
 
@@ -86,40 +90,39 @@ def _declared(written: dict[str, str], classes: list[str], fault: Fault) -> Name
         raise fault(
             value,
             f"labels are {_some(numbers)} (here {shown(value)}) and dataset.classes has "
-            f"{len(classes)} names; write it as a map label: name",
+            f"{len(classes)} names",
+            "write it as a map label: name",
         )
-    value = next(value for value, label in written.items() if label not in classes)
-    close = difflib.get_close_matches(value, classes, n=1)
-    hint = f"; did you mean {shown(close[0])}?" if close else "; add it there, or correct the row"
-    raise fault(value, f"label {shown(value)} is not in dataset.classes{hint}")
+    others = [value for value, label in written.items() if label not in classes]
+    close = difflib.get_close_matches(others[0], classes, n=1)
+    hint = f"did you mean {shown(close[0])}?" if close else "add it there, or correct the row"
+    raise fault(others[0], f"label {shown(others[0])} is not in dataset.classes", hint, others)
 
 
 def _derived(written: dict[str, str], count: int, fault: Fault) -> Names:
     labels = sorted(set(written.values()))
     numbers = [label for label in labels if INTEGER.fullmatch(label)]
-    for value, label in written.items():
-        if label not in numbers and (FRACTION.fullmatch(value) or numbers):
-            what = "a fraction" if FRACTION.fullmatch(value) else "no number, and others are"
-            raise fault(
-                value,
-                f"label {shown(value)} is {what}; correct it, or list the names in dataset.classes",
-            )
-        if label in numbers and int(label) < 0:
-            raise fault(
-                value,
-                f"label {shown(value)} is negative, which often means no label; delete those "
-                "rows, or list the labels in dataset.classes",
-            )
+    fractions = [value for value in written if FRACTION.fullmatch(written[value])]
+    words = [value for value in written if not INTEGER.fullmatch(written[value])]
+    if others := fractions or (words if numbers else []):
+        what = "a fraction" if fractions else "no number, and others are"
+        what, hint = f"label {shown(others[0])} is {what}", "list the names in dataset.classes"
+        raise fault(others[0], what, f"correct it, or {hint}", others)
+    if negative := [value for value in written if numbers and int(written[value]) < 0]:
+        what = f"label {shown(negative[0])} is negative, which often means no label"
+        hint = "delete those rows, or list the labels in dataset.classes"
+        raise fault(negative[0], what, hint, negative)
     _check_alike(written, fault)
     if len(labels) == 1:
         value = next(iter(written))
-        raise fault(value, f"label {shown(value)} is the only one; 2 classes are needed")
+        raise fault(value, f"label {shown(value)} is the only one", "2 classes are needed")
     if len(labels) > min(MOST_CLASSES, max(FEW_CLASSES, math.isqrt(count))):
         value = next(iter(written))
         raise fault(
             value,
             f"{len(labels)} different labels in {count} examples (here {shown(value)}), too many "
-            "for classes; name another label column, or list them in dataset.classes",
+            "for classes",
+            "name another label column, or list them in dataset.classes",
         )
     names = sorted(numbers, key=int) if numbers else labels
     return names, {name: name for name in names}
@@ -132,7 +135,7 @@ def _check_alike(written: dict[str, str], fault: Fault) -> None:
         if written[other] != written[value]:
             raise fault(
                 value,
-                f"label {shown(value)} differs from {shown(other)} by case or white space only; "
+                f"label {shown(value)} differs from {shown(other)} by case or white space only",
                 "make them equal, or list both in dataset.classes",
             )
 

@@ -165,8 +165,8 @@ def read_jsonl(path: Path, wanted: list[str]) -> Records:
     """Return the values `wanted` of one JSON object per line; numbers as they are written.
 
     Raises:
-        DataError: a line that is no object, a key missing or twice, a value that is null, a
-            list or an object, or half of a surrogate pair.
+        DataError: a JSON array, a line that is no object, a key missing or twice, a value that
+            is null, a list or an object, or half of a surrogate pair.
     """
     columns = {name: StoredTexts() for name in wanted}
     number = 0
@@ -190,6 +190,11 @@ def _json_lines(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, bytes]
             continue
         if blank:
             raise _blank(f"{short(path)}:{blank}")
+        if number == 1 and content.lstrip().startswith(b"["):
+            raise DataError(
+                f"{short(path)}:1: is a JSON array, and one object per line is needed; "
+                "jq -c '.[]' FILE > FILE.jsonl makes that of it"
+            )
         yield number, content.removesuffix(b"\n")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline.data.files import shown
+from pipeline.data.files import more_rows, shown
 from pipeline.errors import DataError
 
 
@@ -31,12 +31,12 @@ def name_splits(
         DataError: a value that is neither.
     """
     names = {train: "train", test: "test"}
-    for position, value in enumerate(values):
-        if value not in names:
-            raise DataError(
-                f"{place(position)}: column {shown(column)}: split {shown(value)} is neither "
-                f"{shown(train)} nor {shown(test)}; correct it, or dataset.split"
-            )
+    if other := [position for position, value in enumerate(values) if value not in names]:
+        first, more = other[0], more_rows(len(other) - 1)
+        raise DataError(
+            f"{place(first)}: column {shown(column)}: split {shown(values[first])} is neither "
+            f"{shown(train)} nor {shown(test)}{more}; correct it, or dataset.split"
+        )
     return [names[value] for value in values]
 
 

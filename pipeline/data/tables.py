@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.examples import Examples, group_texts
-from pipeline.data.files import short, shown
+from pipeline.data.files import more_rows, short, shown
 from pipeline.data.huggingface import read_split, saved_splits
 from pipeline.data.labels import resolve_labels
 from pipeline.data.records import Records, read_csv, read_jsonl, read_parquet
@@ -140,11 +140,14 @@ def check_ids(ids: Sequence[str], *, place: Callable[[int], str], column: str) -
     repeat = int(repeats[0]) if len(repeats) else len(ids)
     for row, id_ in enumerate(itertools.islice(ids, repeat)):
         if not id_.strip():
-            raise DataError(f"{place(row)}: column {shown(column)}: id is blank; give it one")
+            more = more_rows(sum(not other.strip() for other in ids) - 1)
+            raise DataError(f"{place(row)}: column {shown(column)}: id is blank{more}; give it one")
     if repeat < len(ids):
+        more = more_rows(len(ids) - (int(firsts.max()) + 1) - 1)
         raise DataError(
             f"{place(repeat)}: column {shown(column)}: id {shown(ids[repeat])} is also at "
-            f"{place(int(firsts[repeat]))[-60:]}; make ids unique, or set dataset.id_column: null"
+            f"{place(int(firsts[repeat]))[-60:]}{more}; make ids unique, or set "
+            "dataset.id_column: null"
         )
 
 

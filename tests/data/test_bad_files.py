@@ -96,7 +96,9 @@ JSONL: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
     "white space only": (b"\n \n", {}, ["no records"]),
     "no json": (b'{"text": "a", "label": 1}\n{"text": "b", "label": \n', {}, [":2:", "not JSON"]),
     "cut": (b'{"text": "a", "label": 1}\n{"text": "b', {}, [":2:", "not JSON"]),
-    "one array": (b'[{"text": "a", "label": 1}]\n', {}, [":1:", "list", "one object per line"]),
+    "one array": (b'[{"text": "a", "label": 1}]\n', {}, [":1:", "a JSON array", "jq -c '.[]'"]),
+    "an indented array": (b'[\n  {"text": "a", "label": 1}\n]\n', {}, [":1:", "a JSON array"]),
+    "a list below": (b'{"text": "a", "label": 1}\n["b", 2]\n', {}, [":2:", "is a list"]),
     "a number": (b"7\n", {}, [":1:", "'7'", "not an object"]),
     "blank line inside": (b'{"text": "a", "label": 1}\n\n{"text": "b", "label": 2}\n', {},
                           [":2:", "blank"]),
@@ -216,9 +218,37 @@ def test_bad_label_in_the_test_file_is_placed_there(tmp_path: Path, error_line: 
     check_line(error_line(section), test, ["test.csv:3:", "blank"])
 
 
+MANY: dict[str, tuple[bytes, dict[str, Any], str]] = {
+    "blank labels": (csv_with(line(""), line(" "), line("")), {}, "blank (and 2 more rows);"),
+    "undeclared": (GOOD + line("z"), {"classes": ["x", "w"]}, "dataset.classes (and 4 more rows);"),
+    "not in the map": (GOOD, {"classes": {"x": "A", "z": "B"}},
+                       "dataset.classes (and 3 more rows);"),
+    "fractions": (csv_with(line("0.5"), line("1.5")), {}, "fraction (and 1 more row);"),
+    "names among numbers": (b"text,label\na,0\nb,1\nc,pos\nd,neg\n", {},
+                            "others are (and 1 more row);"),
+    "marked by -1": (b"text,label\na,0\nb,1\nc,-1\nd,-1\n", {}, "no label (and 1 more row);"),
+    "unknown splits": (b"text,label,split\na,x,train\nb,y,dev\nc,y,eval\n", BY_COLUMN,
+                       "nor 'test' (and 1 more row);"),
+    "ids twice": (b"text,label,n\na,x,7\nb,y,7\nc,x,8\nd,x,8\n", {"id_column": "n"},
+                  ":2 (and 1 more row);"),
+    "blank ids": (b"text,label,n\na,x,\nb,y,\n", {"id_column": "n"}, "blank (and 1 more row);"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_rows_with_the_same_fault_are_counted(case: str, tmp_path: Path, error_line: Any) -> None:
+    content, keys, says = MANY[case]
+    path = tmp_path / "reviews.csv"
+    path.write_bytes(content)
+    check_line(error_line(dataset("csv", path, **keys)), path, [says])
+
+
 FOLDERS: dict[str, tuple[dict[str, bytes], dict[str, Any], list[str]]] = {
     "no folder": ({}, {}, ["is no folder"]),
     "no class folders": ({"train/a.txt": b"a"}, {}, ["has 0 folders"]),
+    "files that are data sets": (
+        {"train/b.jsonl": b"{}", "train/a.csv.gz": b"a", "train/readme.md": b"a"}, {},
+        ["has 0 folders", "it holds 'a.csv.gz', 'b.jsonl'; name one of them"]),
     "one class": ({"train/neg/a.txt": b"a"}, {}, ["has 1 folders", "2 classes"]),
     "no test": ({"train/neg/a.txt": b"a", "train/pos/a.txt": b"b"}, {}, ["test", "no such class"]),
     "class missing in test": (
