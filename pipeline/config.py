@@ -58,6 +58,7 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
         config = Config.model_validate(values)
     except ValidationError as error:
         problems += [_describe(problem, where) for problem in _each_once(error.errors())]
+        problems += _hints(sources)
         raise ConfigError(problems) from None
     problems += [
         f"{where(key)}: {'.'.join(key)}: {what}" for key, what in find_contradictions(config)
@@ -118,6 +119,17 @@ def _apply_overrides(
             problems.append(f"--set {override}: the value is not plain YAML")
         sources[key] = override
     return sources
+
+
+def _hints(sources: Mapping[Key, str]) -> list[str]:
+    """Return what to write instead of an override that turns a section into one of another kind."""
+    return [
+        f"--set {sources[key]}: a section with another {key[-1]} has other keys; give the whole "
+        f"section, {'.'.join(key[:-1])}={{{key[-1]}: ..., ...}}, or copy it into a config of your "
+        "own; configs/ag_news.yaml shows the keys of each"
+        for key in sources
+        if len(key) > 1 and _DISCRIMINATORS.get(str(key[-2])) == key[-1]
+    ]
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

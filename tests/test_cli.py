@@ -1,7 +1,9 @@
 """How commands end: one line and one code for each way to end."""
 
 import contextlib
+import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import psutil
 import pytest
 
 from pipeline import cli, errors
+from pipeline.__main__ import COMMANDS
 from pipeline.cli import ConfigOption, complete
 from tests.commands import code_of
 from tests.tiny import ROOT, SETTINGS, TINY, command, sets, unmeasured
@@ -44,6 +47,13 @@ def test_what_to_make_can_be_pasted(tmp_path: Path) -> None:
     assert complete("with `make gpu`", config=Path("my.yaml")) == "with `make gpu`"
     done = command("find_issues", "--config", TINY, "--results", tmp_path)
     assert f"`make prepare CONFIG=configs/sample.yaml RESULTS={tmp_path}` first" in done.stderr
+
+
+def test_the_list_of_commands_names_modules_that_are_there() -> None:
+    for names in COMMANDS:
+        for name in re.findall(r"^[a-z]+|(?<=, )[a-z_]+", names):
+            assert importlib.util.find_spec(f"pipeline.{name}") is not None
+    assert "python -m pipeline.COMMAND" in command("__main__").stdout
 
 
 def test_help_names_the_exit_codes() -> None:

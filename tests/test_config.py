@@ -430,3 +430,12 @@ def test_the_slice_of_a_stage_has_its_sections_alone() -> None:
 def test_changed_keys_says_old_and_new() -> None:
     old, new = {"a": {"b": 1, "c": [1]}, "d": 1}, {"a": {"b": 2, "c": [1]}, "e": "x"}
     assert changed_keys(old, new) == ["a.b 1 -> 2", "d 1 -> null", 'e null -> "x"']
+
+
+def test_another_kind_of_section_takes_all_its_keys() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(Path("configs/imdb.yaml"), ["model.name=logistic_regression"])
+    assert str(caught.value).splitlines()[-1].startswith(
+        "--set model.name=logistic_regression: a section with another name has other keys; give "
+        "the whole section, model={name: ..., ...}"
+    )
