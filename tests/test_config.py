@@ -435,7 +435,11 @@ def test_changed_keys_says_old_and_new() -> None:
 def test_another_kind_of_section_takes_all_its_keys() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(Path("configs/imdb.yaml"), ["model.name=logistic_regression"])
-    assert str(caught.value).splitlines()[-1].startswith(
-        "--set model.name=logistic_regression: a section with another name has other keys; give "
-        "the whole section, model={name: ..., ...}"
+    assert (
+        str(caught.value)
+        .splitlines()[-1]
+        .startswith(
+            "--set model.name=logistic_regression: a section with another name has other keys; give "
+            "the whole section, model={name: ..., ...}"
+        )
     )
