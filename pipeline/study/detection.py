@@ -57,7 +57,7 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
     planned = plan_trials(loaded, run)
     trials = [trial for trial, _, _ in planned]
     tasks = [task for trial in trials for task in fold_tasks(trial, loaded, run, labels)]
-    folds = {task.name: result for task, result in trainings.run(tasks)}
+    folds = {task.name: result for task, result in trainings.run(tasks, "cross-validation")}
     names = [name for name in config.study.arms if name != "human"]
     finals, found = [], []
     for trial, kind, rate in planned:
@@ -68,7 +68,7 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
         finals += arm_tasks(trial, arms, config, run)
         scored = score_detection(noisy, pred_probs, noisy != truth, config.find_issues)
         found += [{"kind": kind, "rate": rate, "seed": trial.seed} | row for row in scored]
-    fitted = {task.name: result["pred_probs"] for task, result in trainings.run(finals)}
+    fitted = {task.name: result["pred_probs"] for task, result in trainings.run(finals, "arms")}
     accuracy = [
         {
             "rate": rate,

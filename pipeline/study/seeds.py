@@ -61,7 +61,7 @@ def run_seeds(
     given = {scope: labels.given[labels.rows(scope)] for scope in ("all", "train")}
     trials = [Trial(f"seed {seed}", seed, given) for seed in config.study.seeds]
     tasks = [task for trial in trials for task in fold_tasks(trial, loaded, run, labels)]
-    folds = {task.name: result for task, result in trainings.run(tasks)}
+    folds = {task.name: result for task, result in trainings.run(tasks, "cross-validation")}
     arms = {
         trial.name: make_arms(
             config.study.arms,
@@ -74,7 +74,7 @@ def run_seeds(
         for trial in trials
     }
     finals = [task for trial in trials for task in arm_tasks(trial, arms[trial.name], config, run)]
-    fitted = {task.name: result for task, result in trainings.run(finals)}
+    fitted = {task.name: result for task, result in trainings.run(finals, "arms")}
     rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test))
     pred_probs = [pool(folds, trial, "all", num_classes=num_classes) for trial in trials]
     steadiness, examples = describe_stability(given["all"], pred_probs, config.find_issues, run)

@@ -43,17 +43,18 @@ class Trainings:
         self.key = key
         self.workers = workers
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Arrays]]:
-        """Yield (task, its result), those kept from before first."""
+    def run(self, tasks: Sequence[Task], what: str) -> Iterator[tuple[Task, Arrays]]:
+        """Yield (task, its result), those kept from before first; say `what` they are."""
         missing = []
         for task in tasks:
             if (kept := self._kept(task)) is not None:
                 yield task, kept
             else:
                 missing.append(task)
-        if len(missing) < len(tasks):
-            kept_count = len(tasks) - len(missing)
-            self.workers.progress.say(f"{kept_count} of {len(tasks)} trainings kept")
+        kept_count = len(tasks) - len(missing)
+        kept_words = f", {kept_count} of them kept" if kept_count else ""
+        self.workers.progress.say(f"{what}: {len(tasks)} trainings{kept_words}")
+        self.workers.progress.restart()
         for task, result in self.workers.run(train, missing):
             stamp = made_for(self.results, task.labels)
             stamp |= {"key": np.array(self._key_of(task))}
