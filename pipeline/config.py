@@ -125,8 +125,8 @@ def _hints(sources: Mapping[Key, str]) -> list[str]:
     """Return what to write instead of an override that turns a section into one of another kind."""
     return [
         f"--set {sources[key]}: a section with another {key[-1]} has other keys; give the whole "
-        f"section, {'.'.join(map(str, key[:-1]))}={{{key[-1]}: ..., ...}}, or copy it into a config of your "
-        "own; configs/ag_news.yaml shows the keys of each"
+        f"section, {'.'.join(map(str, key[:-1]))}={{{key[-1]}: ..., ...}}, or write a config of "
+        "your own; configs/ag_news.yaml shows the keys of each"
         for key in sources
         if len(key) > 1 and _DISCRIMINATORS.get(str(key[-2])) == key[-1]
     ]
