@@ -13,7 +13,7 @@ from pipeline.config import load_config
 from pipeline.errors import ConfigError
 from pipeline.exchange import argilla, huggingface, label_studio, spreadsheet
 from pipeline.exchange.decisions import take_back
-from pipeline.review.__main__ import account_name
+from pipeline.review.__main__ import ScopeOption, account_name
 from pipeline.review.queue import load_queue
 
 
@@ -46,6 +46,7 @@ def exchange(
     ] = None,
     set_: SetOption = None,
     results: ResultsOption = RESULTS,
+    scope: ScopeOption = "all",
     out: Annotated[
         Path | None, typer.Option(help="export: folder; else results/<run>/exchange/<format>.")
     ] = None,
@@ -64,8 +65,10 @@ def exchange(
         raise ConfigError("write `export` without a file, or `import FILE`")
     if push and (format_ is not Format.HUGGINGFACE or action is not Action.EXPORT):
         raise ConfigError("--push goes with export --format huggingface")
+    if scope != "all" and (format_ is Format.HUGGINGFACE or action is Action.IMPORT):
+        raise ConfigError("--scope goes with export; huggingface always holds every example")
     loaded = load_config(config, set_ or [])
-    queue = load_queue(loaded, Run(results / loaded.run))
+    queue = load_queue(loaded, Run(results / loaded.run), scope)
     module = MODULES[format_]
     if file is not None:
         decisions = module.read(file, queue.source, reviewer=reviewer or account_name())
@@ -76,7 +79,8 @@ def exchange(
         if done.replaced:
             print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
         return
-    folder = out or queue.folder / "exchange" / format_.value
+    name = format_.value if scope == "all" else f"{format_.value}_{scope}"
+    folder = out or queue.folder / "exchange" / name
     for path in module.export(queue, folder):
         print(path)
     if push:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.artifacts import Run
+from pipeline.artifacts import SCOPES, Run
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from pipeline.review.app import ReviewPage
 
 MAX_CONNECTIONS = 64
+ScopeOption = Annotated[str, typer.Option("--scope", help=f"One of {', '.join(SCOPES)}.")]
 
 
 def review(
     config: ConfigOption,
     set_: SetOption = None,
     results: ResultsOption = RESULTS,
+    scope: ScopeOption = "all",
     terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, no page.")] = False,
     reviewer: Annotated[str | None, typer.Option(help="Your name; else the account's.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -43,7 +45,7 @@ def review(
     check_host(host, allow_remote=allow_remote)
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
-    queue = load_queue(loaded, run)
+    queue = load_queue(loaded, run, scope)
     for note in queue.journal.notes:
         print(f"note: {note}", file=sys.stderr)
     name = reviewer or account_name()
@@ -72,9 +74,10 @@ def serve(
 
     with listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
-        highlighter = Highlighter(run, queue.source.class_names)
+        highlighter = Highlighter(run, queue.source.class_names, queue.scope)
         page = ReviewPage(queue, highlighter, access, reviewer=reviewer)
-        print(f"{len(queue.items):,} examples to review; the journal is {queue.journal.path}")
+        print(f"scope {queue.scope}: {len(queue.items):,} examples to review")
+        print(f"the journal is {queue.journal.path}")
         print(f"open {access.url}", flush=True)
         print("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
         if open_browser and sys.stdout.isatty():

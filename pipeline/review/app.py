@@ -105,10 +105,11 @@ class ReviewPage:
             view=view,
             run=self.queue.run,
             dataset=self.queue.dataset,
+            scope=self.queue.scope,
             journal=str(self.queue.journal.path),
             notes=self.queue.journal.notes,
             progress=self.queue.progress(view["reviewer"]),
-            last=self._last(view["reviewer"]),
+            last=self.queue.last(view["reviewer"]),
             page_token=self.access.page_token,
             **values,
         )
@@ -130,10 +131,6 @@ class ReviewPage:
     def _item(self, id_: str) -> Item | None:
         place = self.queue.places.get(id_)
         return None if place is None else self.queue.items[place]
-
-    def _last(self, reviewer: str) -> Decision | None:
-        ids = self.queue.journal.standing.last.get(reviewer)
-        return self.queue.journal.standing.of(ids[-1])[reviewer] if ids else None
 
     # --- changes -----------------------------------------------------------------------------
 
@@ -187,7 +184,7 @@ class ReviewPage:
         return decision.id
 
     def _undo(self, values: dict[str, Any]) -> str:
-        id_ = self.queue.journal.undo(values["reviewer"])
+        id_ = self.queue.undo(values["reviewer"])
         if id_ is None:
             raise DataError("There is nothing to undo.")
         return id_

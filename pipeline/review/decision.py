@@ -7,7 +7,7 @@ fingerprint of the labels before any correction. So it outlives every later run 
 import difflib
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -208,6 +208,11 @@ class Standing:
             order.append(decision.id)
         self.versions[decision.id, decision.reviewer] += 1
         self.times[decision.id, decision.reviewer] = instant(decision)
+
+    def last_id(self, reviewer: str, among: Container[str] | None = None) -> str | None:
+        """Return the id of the last standing decision of `reviewer`; among: only these ids."""
+        ids = reversed(self.last.get(reviewer, []))
+        return next((id_ for id_ in ids if among is None or id_ in among), None)
 
     def of(self, id_: str) -> dict[str, Decision]:
         """Return reviewer -> standing decision of one example."""

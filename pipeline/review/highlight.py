@@ -25,28 +25,28 @@ class Piece:
 class Highlighter:
     """Cuts texts into pieces; without a linear model of its fold a text stays one piece."""
 
-    def __init__(self, run: Run, class_names: list[str]) -> None:
+    def __init__(self, run: Run, class_names: list[str], scope: str = "all") -> None:
         self.class_names = class_names
         self._weights: dict[int, Any] = {}
         self._fold_of: dict[int, int] = {}
-        if not run.tokens("all").is_file():
+        if not run.tokens(scope).is_file():
             return
-        vocabulary = artifacts.load_json(run.vocabulary("all"))
+        vocabulary = artifacts.load_json(run.vocabulary("all" if scope == "all" else "train"))
         self._token_of = {word: token for token, word in enumerate(vocabulary) if token > 1}
-        self._tokens = artifacts.load_array(run.tokens("all"), mapped=True)
-        for fold, path in enumerate(sorted(run.fold("all", 0).parent.glob("fold_*.npz"))):
+        self._tokens = artifacts.load_array(run.tokens(scope), mapped=True)
+        for fold, path in enumerate(sorted(run.fold(scope, 0).parent.glob("fold_*.npz"))):
             arrays = artifacts.load_arrays(path)
             self._weights[fold] = linear_weights(arrays)
             self._fold_of |= dict.fromkeys(arrays["held_out"].tolist(), fold)
 
     def pieces(self, item: Item) -> list[Piece]:
         """Return the text of `item` in pieces that join to it again."""
-        if item.row is None or item.suggested in (None, item.given):
+        if item.position is None or item.suggested in (None, item.given):
             return [Piece(item.text)]
-        weights = self._weights.get(self._fold_of.get(item.row, -1))
+        weights = self._weights.get(self._fold_of.get(item.position, -1))
         if weights is None:
             return [Piece(item.text)]
-        tokens = np.asarray(self._tokens[item.row])
+        tokens = np.asarray(self._tokens[item.position])
         found = split_pieces(item.text)
         if not fits(found, tokens, self._token_of):
             return [Piece(item.text)]

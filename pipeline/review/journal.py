@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -107,14 +107,16 @@ class Journal:
             self.lines += len(decisions)
             self._offset += len(data)
 
-    def undo(self, reviewer: str) -> str | None:
-        """Take back the last standing decision of `reviewer`; return its id, None without one."""
+    def undo(self, reviewer: str, among: Container[str] | None = None) -> str | None:
+        """Take back the last standing decision of `reviewer`; return its id, None without one.
+
+        among: ids of which one must be; None: any.
+        """
         with self._thread_lock:
             self.refresh()
-            ids = self.standing.last.get(reviewer)
-            if not ids:
+            id_ = self.standing.last_id(reviewer, among)
+            if id_ is None:
                 return None
-            id_ = ids[-1]
             seen = self.standing.versions[id_, reviewer]
             self.append([self.source.decide(id_, "undo", None, reviewer=reviewer)], seen=seen)
             return id_

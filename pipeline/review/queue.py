@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from pipeline import artifacts
-from pipeline.artifacts import Run
+from pipeline.artifacts import SCOPES, Run
 from pipeline.config import Loaded
-from pipeline.errors import ArtifactError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.review.corrections import load_changes, load_source
 from pipeline.review.decision import Decision, Source, consensus, disagree
 from pipeline.review.journal import Journal
@@ -24,13 +24,13 @@ class Item:
 
     given: the class in the source. label: the class now, after earlier corrections; None for an
     example that is left out. pred_probs: (classes,) out of sample, None without a prediction.
-    row: its place in examples.parquet, None for an example that is left out.
+    position: its place in the scope's pred_probs, None for an example that is left out.
     """
 
     id: str
     split: str
     rank: int | None
-    row: int | None
+    position: int | None
     given: str
     label: str | None
     suggested: str | None
@@ -40,11 +40,15 @@ class Item:
 
 @dataclass
 class Queue:
-    """The items in the order of review, and the journal their decisions go to."""
+    """The items in the order of review, and the journal their decisions go to.
+
+    scope: whose issues and predictions these are: all, train or test.
+    """
 
     run: str
     folder: Path
     dataset: str
+    scope: str
     items: list[Item]
     journal: Journal
 
@@ -85,6 +89,15 @@ class Queue:
         candidates = [*later, *found]
         return next((item for item in candidates if item.id != id_), None)
 
+    def last(self, reviewer: str) -> Decision | None:
+        """Return what `reviewer` decided last about one of the items, if it stands."""
+        id_ = self.journal.standing.last_id(reviewer, among=self.places)
+        return None if id_ is None else self.journal.standing.of(id_)[reviewer]
+
+    def undo(self, reviewer: str) -> str | None:
+        """Take back the last decision of `reviewer` about one of the items; return its id."""
+        return self.journal.undo(reviewer, among=self.places)
+
     def progress(self, reviewer: str) -> dict[str, int]:
         """Return how many items there are, how many `reviewer` and anybody decided."""
         decided = [self.decisions(item) for item in self.items]
@@ -104,53 +117,56 @@ def journal_path(loaded: Loaded) -> Path:
     return Path(loaded.config.corrections or FOLDER / f"{loaded.run}.jsonl")
 
 
-def load_queue(loaded: Loaded, run: Run) -> Queue:
-    """Return the issues of a finished `find_issues` and the decisions about them.
+def load_queue(loaded: Loaded, run: Run, scope: str = "all") -> Queue:
+    """Return the issues that `find_issues` found in a scope, and the decisions about them.
 
     Raises:
-        ArtifactError: the stages have not been run. DataError: the journal is not of this dataset.
+        ConfigError: no such scope. ArtifactError: the stages have not been run.
+        DataError: the journal is not of this dataset.
     """
+    if scope not in SCOPES:
+        raise ConfigError(f"--scope {scope!r}: must be one of {', '.join(SCOPES)}")
     dataset = artifacts.load_json(run.dataset)
-    issues = artifacts.load_issues(run.issues("all"))
+    issues = artifacts.load_issues(run.issues(scope))
     names = dataset["class_names"]
     examples = artifacts.load_table(run.examples).to_pylist()
     changed = load_changes(run, dataset)
     source = load_source(dataset, examples, changed)
     journal = Journal(journal_path(loaded), source)
-    pred_probs = artifacts.load_array(run.pred_probs("all"))
-    if len(pred_probs) != len(examples):
-        raise ArtifactError(f"{run.pred_probs('all')}: is of another dataset; run `make crossval`")
-    rows = [int(issue["row"]) for issue in issues]
-    items = [
-        _item(examples[row], names, source, rank=rank, pred_probs=pred_probs)
-        for rank, row in enumerate(rows, start=1)
-    ]
+    pred_probs = artifacts.load_array(run.pred_probs(scope))
+    in_scope = [example for example in examples if scope in ("all", example["split"])]
+    if len(pred_probs) != len(in_scope):
+        raise ArtifactError(f"{run.pred_probs(scope)}: is of another dataset; run `make crossval`")
+    position_of = {example["id"]: position for position, example in enumerate(in_scope)}
+
+    def item_of(id_: str, rank: int | None) -> Item:
+        position = position_of[id_]
+        return _item(in_scope[position], names, source, rank, position, pred_probs[position])
+
+    items = [item_of(issue["id"], rank) for rank, issue in enumerate(issues, start=1)]
     listed = {item.id for item in items}
-    row_of = {example["id"]: row for row, example in enumerate(examples)}
     decided = [id_ for id_ in journal.standing.stacks if id_ not in listed]
     for id_ in [*decided, *(i for i in changed if i not in listed and i not in decided)]:
-        if id_ in row_of:
-            example = examples[row_of[id_]]
-            items.append(_item(example, names, source, rank=None, pred_probs=pred_probs))
-        else:
+        if id_ in position_of:
+            items.append(item_of(id_, None))
+        elif id_ in changed and scope in ("all", changed[id_]["split"]):
             items.append(_dropped_item(changed[id_], names))
-    return Queue(loaded.run, run.folder, dataset["name"], items, journal)
+    return Queue(loaded.run, run.folder, dataset["name"], scope, items, journal)
 
 
 def _item(
     example: dict[str, Any],
     names: list[str],
     source: Source,
-    *,
     rank: int | None,
-    pred_probs: np.ndarray,
+    position: int,
+    probs: np.ndarray,
 ) -> Item:
-    probs = pred_probs[example["row"]]
     return Item(
         id=example["id"],
         split=example["split"],
         rank=rank,
-        row=example["row"],
+        position=position,
         given=source.given[example["id"]],
         label=names[example["label"]],
         suggested=names[int(probs.argmax())],

@@ -69,7 +69,10 @@ class Session:
 
     def show(self, item: Item) -> None:
         progress = self.queue.progress(self.reviewer)
-        title = f"rank {item.rank or '–'} · {item.id} · {progress['left']:,} left"
+        title = (
+            f"scope {self.queue.scope} · rank {item.rank or '–'} · {item.id} · "
+            f"{progress['left']:,} left"
+        )
         text = clean(readable(item.text))
         self.console.print(Panel(Text(text), title=Text(clean(title)), title_align="left"))
         names = []
@@ -118,7 +121,7 @@ class Session:
 
     def _undo(self, item: Item) -> Item:
         try:
-            undone = self.queue.journal.undo(self.reviewer)
+            undone = self.queue.undo(self.reviewer)
         except DataError as error:
             self.say(str(error))
             return item

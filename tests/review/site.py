@@ -26,6 +26,7 @@ from pipeline.review.queue import load_queue
 from pipeline.review.security import Access
 
 NUM_EXAMPLES, NUM_ISSUES = 80, 60
+TOP = {"all": 0.9, "train": 0.8, "test": 0.7}
 Make = Any
 
 
@@ -39,26 +40,32 @@ def make_examples(texts: list[str] | None = None, names: tuple[str, ...] = ("neg
 
 
 def write_run(folder: Path, examples: Examples, *, num_issues: int = NUM_ISSUES) -> Run:
-    """Write what prepare, crossval and find_issues would; every issue suggests the next class."""
+    """Write what prepare, crossval and find_issues would; every issue suggests the next class.
+
+    The suggestion has the probability TOP[scope].
+    """
     run, num_classes = Run(folder), len(examples.class_names)
     columns = [range(len(examples.ids)), examples.ids, examples.splits, examples.labels]
     table = pa.table([*columns, examples.texts], names=artifacts.EXAMPLES_SCHEMA.names)
     artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
     artifacts.save_json(run.dataset, describe(examples, group_texts(examples.texts)))
-    pred_probs = np.full((len(examples.ids), num_classes), 0.1 / (num_classes - 1), np.float32)
     suggested = (examples.labels + 1) % num_classes
-    pred_probs[np.arange(len(suggested)), suggested] = 0.9
-    artifacts.save_array(run.pred_probs("all"), pred_probs)
     names = examples.class_names
-    lines = (
-        (
-            *(i + 1, i, examples.ids[i], examples.splits[i]),
-            *(names[examples.labels[i]], names[suggested[i]]),
-            *(0.1, -0.8, examples.texts[i]),
+    for scope, top in TOP.items():
+        rows = [i for i, split in enumerate(examples.splits) if scope in ("all", split)]
+        rest = (1 - top) / (num_classes - 1)
+        pred_probs = np.full((len(rows), num_classes), rest, np.float32)
+        pred_probs[np.arange(len(rows)), suggested[rows]] = top
+        artifacts.save_array(run.pred_probs(scope), pred_probs)
+        lines = (
+            (
+                *(rank, i, examples.ids[i], examples.splits[i]),
+                *(names[examples.labels[i]], names[suggested[i]]),
+                *(0.1, -0.8, examples.texts[i]),
+            )
+            for rank, i in enumerate(rows[:num_issues], start=1)
         )
-        for i in range(min(num_issues, len(examples.ids)))
-    )
-    artifacts.save_issues(run.issues("all"), lines)
+        artifacts.save_issues(run.issues(scope), lines)
     return run
 
 
@@ -121,15 +128,15 @@ class Site:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Make]:
-    """Yield a function (examples, **options of write_run) -> Site; stops what it started."""
+    """Yield a function (examples, scope, **options of write_run) -> Site; stops what it started."""
     running = []
 
-    def start(examples: Examples, **options: Any) -> Site:
+    def start(examples: Examples, scope: str = "all", **options: Any) -> Site:
         run = write_run(folder / "results" / "tiny", examples, **options)
-        queue = load_queue(load_tiny(folder), run)
+        queue = load_queue(load_tiny(folder), run, scope)
         listener = listen("127.0.0.1", 0)
         access = Access("127.0.0.1", listener.getsockname()[1])
-        highlighter = Highlighter(run, examples.class_names)
+        highlighter = Highlighter(run, examples.class_names, scope)
         page = ReviewPage(queue, highlighter, access, reviewer="Ann")
         server = make_server(page)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
