@@ -116,7 +116,12 @@ def prepare(context: Context) -> None:
     corrections, corrected = context.config.corrections, None
     if corrections is not None:
         source_fingerprint = fingerprint(examples)
-        corrected = apply_journal(examples, source_fingerprint, Path(corrections))
+        corrected = apply_journal(
+            examples,
+            source_fingerprint,
+            Path(corrections),
+            arguments=context.loaded.arguments,
+        )
         keep_metrics_before(context.run, source_fingerprint)
         examples = corrected.examples
     check(examples)

@@ -2,17 +2,20 @@
 
 import contextlib
 import getpass
+import shlex
 import socket
 import sys
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.artifacts import SCOPES, Run
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import load_config
+from pipeline.config import Loaded, load_config
 from pipeline.errors import ConfigError
+from pipeline.review.journal import Journal
 from pipeline.review.queue import Queue, load_queue
 from pipeline.review.security import Access, check_host
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.review.app import ReviewPage
 
 MAX_CONNECTIONS = 64
+MAKE_CONFIG = Path("configs/imdb.yaml")  # what make takes without CONFIG
 ScopeOption = Annotated[str, typer.Option("--scope", help=f"One of {', '.join(SCOPES)}.")]
 
 
@@ -40,10 +44,20 @@ def review(
     open_browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
+    carry_over: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLD.jsonl",
+            help="No review: take from a journal of the dataset before it changed what still fits.",
+        ),
+    ] = None,
 ) -> None:
     """Keep or correct the labels that look wrong; decisions go to corrections/<run>.jsonl."""
     check_host(host, allow_remote=allow_remote)
     loaded = load_config(config, set_ or [])
+    if carry_over is not None:
+        say_what_next(carry(loaded, carry_over), loaded, results)
+        return
     run = Run(results / loaded.run)
     queue = load_queue(loaded, run, scope)
     for note in queue.journal.notes:
@@ -55,7 +69,7 @@ def review(
         review_in_terminal(queue, reviewer=name)
     else:
         serve(queue, run, name, host=host, port=port, open_browser=open_browser)
-    say_what_next(queue, loaded.arguments, applied=loaded.config.corrections is not None)
+    say_what_next(queue.journal, loaded, results)
 
 
 def account_name() -> str:
@@ -124,16 +138,42 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def say_what_next(queue: Queue, arguments: str, *, applied: bool) -> None:
-    if not queue.journal.lines:
+def carry(loaded: Loaded, old: Path) -> Journal:
+    """Carry the decisions of an old journal over, say which could not be, return the journal."""
+    from pipeline.review.carry_over import carry_journal_over
+
+    journal, done, carried = carry_journal_over(loaded, old)
+    for decision, reason in carried.left:
+        print(f"left: {decision.id!r}, {decision.reviewer!r}: {reason}")
+    print(f"{done.added:,} decisions carried over to {journal.path}, {done.known:,} known before")
+    print(f"{len(carried.left):,} left; {old} stays as it is")
+    if done.replaced:
+        print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
+    return journal
+
+
+def say_what_next(journal: Journal, loaded: Loaded, results: Path) -> None:
+    if not journal.lines:
         return
-    journal = queue.journal.path
-    print(f"\n{len(queue.journal.standing.all()):,} decisions stand in {journal}.")
-    if applied:
-        print("`make all` with the same CONFIG trains on the corrected labels.")
-    else:
-        print(f"To train on them, set `corrections: {journal}` in the config and run `make all`")
-        print(f"(or: make all SET=corrections={journal}, with the CONFIG of: {arguments}).")
+    print(f"\n{len(journal.standing.all()):,} decisions stand in {journal.path}.")
+    print(f"To train on them: {make_command(loaded, journal.path, results)}")
+    if loaded.config.corrections != str(journal.path):
+        print(f"To train on them always, set `corrections: {journal.path}` in the config.")
+
+
+def make_command(loaded: Loaded, journal: Path, results: Path) -> str:
+    """Return the `make all` that applies a journal, with what it takes to mean the same run."""
+    sets = [each for each in loaded.overrides if each.partition("=")[0] != "corrections"]
+    is_in_config = len(sets) == len(loaded.overrides) and loaded.config.corrections == str(journal)
+    if not is_in_config:
+        sets.append(f"corrections={journal}")
+    values = {
+        "CONFIG": "" if loaded.path == MAKE_CONFIG else str(loaded.path),
+        "SET": " ".join(sets),
+        "RESULTS": "" if results == RESULTS else str(results),
+    }
+    words = [f"{name}={value}" for name, value in values.items() if value]
+    return shlex.join(["make", "all", *words])
 
 
 if __name__ == "__main__":

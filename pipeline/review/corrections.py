@@ -13,7 +13,7 @@ from pipeline.artifacts import Run
 from pipeline.data.examples import Examples
 from pipeline.errors import DataError
 from pipeline.review.decision import Source, consensus, disagree
-from pipeline.review.journal import Journal
+from pipeline.review.journal import ANY_CONFIG, Journal
 
 CORRECTIONS_SCHEMA = pa.schema(
     [
@@ -77,18 +77,20 @@ def load_source(
     return Source(fingerprint, names, given, texts)
 
 
-def apply_journal(examples: Examples, fingerprint: str, path: Path) -> Corrected:
+def apply_journal(
+    examples: Examples, fingerprint: str, path: Path, *, arguments: str = ANY_CONFIG
+) -> Corrected:
     """Return the dataset with every decision of the journal applied that has a majority.
 
     An example that more than half of its reviewers relabel or drop is relabelled or left out;
-    without a majority it stays as given. Other examples keep their ids.
+    without a majority it stays as given. Other examples keep their ids. arguments: as Journal's.
 
     Raises:
         DataError: no such journal, or a line of it that does not belong to these examples.
     """
     if not path.is_file():
         raise DataError(f"{path}: is missing; corrections: names it, and `make review` writes it")
-    journal = Journal(path, source_of(examples, fingerprint))
+    journal = Journal(path, source_of(examples, fingerprint), arguments=arguments)
     rows = {id_: row for row, id_ in enumerate(examples.ids)}
     labels, changes, counts = examples.labels.copy(), {}, Counter[str]()
     for id_ in journal.standing.stacks:

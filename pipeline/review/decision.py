@@ -119,8 +119,8 @@ class Source:
         """Return why `decision` cannot be about this dataset, or ""."""
         if decision.dataset != self.fingerprint:
             return (
-                f"was made for another dataset ({decision.dataset[:19]}…; "
-                f"this one is {self.fingerprint[:19]}…)"
+                f"was made for another dataset ({decision.dataset[:15]}…; "
+                f"this one is {self.fingerprint[:15]}…)"
             )
         if decision.id not in self.given:
             return f"unknown id {_shown(decision.id)}"

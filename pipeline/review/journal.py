@@ -13,6 +13,9 @@ from pipeline.artifacts import sync_folder
 from pipeline.errors import DataError, ResourceError
 from pipeline.review.decision import Decision, Source, Standing, validated
 
+ANY_CONFIG = "--config …"
+MAX_ARGUMENTS = 80  # characters: an error is one line
+
 
 class StaleError(Exception):
     """The reviewer decided on this example somewhere else in the meantime."""
@@ -43,14 +46,17 @@ class Journal:
     notes: what was found that a person should know (a torn last line).
     """
 
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: Source, *, arguments: str = ANY_CONFIG) -> None:
         """Read all of `path`; a file that is missing is an empty journal.
+
+        arguments: those of the config, for the command that an error names.
 
         Raises:
             DataError: naming file and line, when any whole line is not a valid decision.
         """
         self.path = path
         self.source = source
+        self.arguments = arguments
         self.notes: list[str] = []
         self._thread_lock = threading.RLock()
         self._forget()
@@ -149,15 +155,25 @@ class Journal:
         return data[len(whole) :]
 
     def _take(self, line: bytes) -> None:
+        hint = ""
         try:
             decision = parse_line(line)
             if problem := self.source.problem(decision):
+                hint = self._way_on(decision)
                 raise DataError(problem)
             self.standing.add(decision)
         except DataError as error:
-            raise DataError(f"{self.path}:{self.lines + 1}: {error}; nothing is applied") from None
+            where = f"{self.path}:{self.lines + 1}"
+            raise DataError(f"{where}: {error}; nothing is applied{hint}") from None
         self.lines += 1
         self._offset += len(line)
+
+    def _way_on(self, decision: Decision) -> str:
+        if decision.dataset == self.source.fingerprint:
+            return ""
+        arguments = self.arguments if len(self.arguments) <= MAX_ARGUMENTS else ANY_CONFIG
+        command = f"python -m pipeline.review {arguments} --carry-over {self.path}"
+        return f"; `{command}` keeps what still fits"
 
     def _repair(self, file: IO[bytes], torn: bytes) -> None:
         """Finish a last line that only lacks its newline; cut off one that a crash broke."""

@@ -132,7 +132,7 @@ def load_queue(loaded: Loaded, run: Run, scope: str = "all") -> Queue:
     examples = artifacts.load_table(run.examples).to_pylist()
     changed = load_changes(run, dataset)
     source = load_source(dataset, examples, changed)
-    journal = Journal(journal_path(loaded), source)
+    journal = Journal(journal_path(loaded), source, arguments=loaded.arguments)
     pred_probs = artifacts.load_array(run.pred_probs(scope))
     in_scope = [example for example in examples if scope in ("all", example["split"])]
     if len(pred_probs) != len(in_scope):
