@@ -14,6 +14,8 @@ COLUMNS = (
     *("rank", "id", "split", "given_label", "suggested_label", "self_confidence"),
     *("decision", "label", "reviewer", "note", "time", "text", "text_sha256", "dataset"),
 )
+NEEDED = ("id", "given_label", "text_sha256", "dataset", "label")
+DELIMITERS = ",;\t"  # a spreadsheet writes the one of its country's settings
 # Spreadsheets run a cell that begins so (OWASP, CSV injection); the quote makes it a text, and
 # a quote of the value's own gets one too, so that taking one away always gives the value back.
 FORMULA_STARTS = tuple("=+-@\t\r\n\0'＝＋－＠")
@@ -62,6 +64,8 @@ def _cells(queue: Queue, item: Item, decision: Decision | None) -> dict[str, str
 def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
     """Return the decisions in a CSV; lines without decision and label are open issues.
 
+    The header says what delimits the fields. Columns that are not NEEDED may be missing.
+
     Args:
         reviewer: the name for lines without one.
 
@@ -73,38 +77,51 @@ def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not UTF-8; save it as CSV UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     found = []
     line = 1
     try:
         header = next(reader, [])
-        if missing := [column for column in COLUMNS if column not in header]:
+        if missing := [column for column in NEEDED if column not in header]:
             raise DataError(f"{path}:1: lacks the column(s) {', '.join(missing)}")
         for values in reader:
             line, where = reader.line_num, f"{path}:{line + 1}"
             if len(values) != len(header):
                 raise DataError(f"{where}: has {len(values)} fields, not {len(header)}")
             cells = {k: unsafe(v) for k, v in zip(header, values, strict=True)}
-            if cells["decision"] or cells["label"]:
+            if cells.get("decision") or cells["label"]:
                 found.append(_decision(cells, source, reviewer=reviewer, where=where))
     except csv.Error as error:
         raise DataError(f"{path}:{line + 1}: {error}") from None
     return found
 
 
+def delimiter_of(text: str) -> str:
+    """Return the delimiter with which the first line names most of our columns."""
+
+    def num_known(delimiter: str) -> int:
+        try:
+            header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+        except csv.Error:
+            return 0
+        return len({*header} & {*COLUMNS})
+
+    return max(DELIMITERS, key=num_known)
+
+
 def _decision(cells: dict[str, str], source: Source, *, reviewer: str, where: str) -> Decision:
     bindings = {key: cells[key] for key in ("id", "given_label", "text_sha256", "dataset")}
-    if text_sha256(cells["text"]) != cells["text_sha256"]:
+    if "text" in cells and text_sha256(cells["text"]) != cells["text_sha256"]:
         raise DataError(f"{where}: the text was edited; nothing is imported")
     label = cells["label"] or None
-    decision = cells["decision"] or from_label(cells["label"], cells["given_label"])[0]
+    decision = cells.get("decision") or from_label(cells["label"], cells["given_label"])[0]
     if decision == "keep":
         label = label or cells["given_label"]
     said = {
         "decision": decision,
         "label": label,
-        "reviewer": cells["reviewer"] or reviewer,
-        "note": cells["note"],
-        "time": cells["time"] or None,
+        "reviewer": cells.get("reviewer") or reviewer,
+        "note": cells.get("note", ""),
+        "time": cells.get("time") or None,
     }
     return bound(bindings, said, source, where=where)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.review.app import ReviewPage
 
 MAX_CONNECTIONS = 64
+PORT = 8765
 MAKE_CONFIG = Path("configs/imdb.yaml")  # what make takes without CONFIG
 ScopeOption = Annotated[str, typer.Option("--scope", help=f"One of {', '.join(SCOPES)}.")]
 
@@ -37,7 +38,10 @@ def review(
     terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, no page.")] = False,
     reviewer: Annotated[str | None, typer.Option(help="Your name; else the account's.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8765,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help=f"0: any free one; else {PORT}, or a free one."),
+    ] = None,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let --host be reachable from other machines.")
     ] = False,
@@ -80,13 +84,13 @@ def account_name() -> str:
 
 
 def serve(
-    queue: Queue, run: Run, reviewer: str, *, host: str, port: int, open_browser: bool
+    queue: Queue, run: Run, reviewer: str, *, host: str, port: int | None, open_browser: bool
 ) -> None:
     """Serve the page until Ctrl-C."""
     from pipeline.review.app import ReviewPage
     from pipeline.review.highlight import Highlighter
 
-    with listen(host, port) as listener:
+    with listen_somewhere(host) if port is None else listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
         highlighter = Highlighter(run, queue.source.class_names, queue.scope)
         page = ReviewPage(queue, highlighter, access, reviewer=reviewer)
@@ -121,7 +125,7 @@ def make_server(page: "ReviewPage") -> "uvicorn.Server":
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to one address.
+    """Return a socket that listens on one address.
 
     Raises:
         ConfigError: the port is taken, or the address is not this machine's.
@@ -131,10 +135,21 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # two that are only bound may share a port
     except OSError as error:
         listener.close()
         reason = error.strerror or error
         raise ConfigError(f"--host {host} --port {port}: {reason}; try another --port") from None
+    return listener
+
+
+def listen_somewhere(host: str) -> socket.socket:
+    """Return a socket that listens on PORT, or on a free port when that one is taken."""
+    try:
+        return listen(host, PORT)
+    except ConfigError:
+        listener = listen(host, 0)
+    print(f"port {PORT} is taken; this page is on {listener.getsockname()[1]}")
     return listener
 
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
@@ -14,8 +15,10 @@ from pipeline.review.queue import Item, Queue
 
 HELP = (
     "k keep · s suggestion · 1-9 class · d drop · u unsure · z undo · n next · p previous · "
-    "m TEXT note for the next decision · / TEXT search · q quit"
+    "m TEXT note for the next decision · / TEXT search · h help · q quit"
 )
+
+MOVES = ("z", "n", "p", "q")
 
 
 def review_in_terminal(queue: Queue, *, reviewer: str) -> None:
@@ -36,16 +39,28 @@ class Session:
     def run(self) -> None:
         item = self._first_open()
         self.say(HELP)
-        while item is not None:
-            self.show(item)
-            try:
-                command = self.console.input("> ").strip()
-            except EOFError:
-                return
-            if command == "q":
-                return
-            item = self.obey(command, item)
+        try:
+            while item is not None:
+                self.show(item)
+                command = self.next_command(item)
+                if command == "q":
+                    return
+                item = self.obey(command, item)
+        except EOFError:
+            return
         self.say("Nothing left: you decided on every example.")
+
+    def next_command(self, item: Item) -> str:
+        """Return what to do next; a note, a call for help or a typo changes nothing on screen."""
+        while True:
+            command = self.console.input("> ").strip()
+            if command in MOVES or command[:1] == "/" or self._decision(command, item):
+                return command
+            if command == "m" or command.startswith("m "):
+                self.note = command[2:].strip() or self.console.input("note> ").strip()
+                self.say(f"note of the next decision: {clean(self.note)}")
+            else:
+                self.say(HELP if command == "h" else f"unknown: {clean(command)[:40]} (h for help)")
 
     def obey(self, command: str, item: Item) -> Item | None:
         """Do what was typed; return the item to show next."""
@@ -58,14 +73,8 @@ class Session:
             found = self.queue.select(query=self.query)
             self.say(f"found {clean(self.query)!r}: {len(found):,}")
             return found[0] if found else item
-        if command.startswith("m "):
-            self.note = command[2:].strip()
-            return item
         decision = self._decision(command, item)
-        if decision is None:
-            self.say(HELP)
-            return item
-        return self._decide(item, *decision)
+        return item if decision is None else self._decide(item, *decision)
 
     def show(self, item: Item) -> None:
         progress = self.queue.progress(self.reviewer)
@@ -80,7 +89,7 @@ class Session:
             shown = "" if item.pred_probs is None else f" {percent(item.pred_probs[place - 1])}"
             mark = {item.given: " (labelled)", item.suggested: " (suggested)"}.get(name, "")
             names.append(f"{place} {clean(name)}{shown}{mark}")
-        self.say("   ".join(names))
+        self.console.print(Columns([Text(name) for name in names], padding=(0, 3)))
         decisions = self.queue.decisions(item)
         if decisions:
             votes = ", ".join(f"{who}: {said(d)}" for who, d in decisions.items())

@@ -170,6 +170,43 @@ def test_a_label_typed_into_a_spreadsheet_is_a_decision(queue, tmp_path):
         spreadsheet.read(path, queue.source, reviewer="Ann")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_a_csv_saved_in_any_country_is_read(queue, tmp_path, encoding, delimiter, quoting):
+    path = exported(queue, "csv", tmp_path / "out")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [*csv.reader(file)]
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=delimiter, quoting=quoting).writerows(rows)
+    found = spreadsheet.read(path, queue.source, reviewer="nobody")
+    assert {d.model_dump_json() for d in found} == {
+        d.model_dump_json() for d in queue.journal.standing.all()
+    }
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_only_what_binds_a_label_to_an_example_is_needed(queue, tmp_path, delimiter):
+    item = queue.items[0]
+    cells = {
+        "label": "neg",
+        "id": item.id,
+        "given_label": spreadsheet.safe(item.given),
+        "text_sha256": queue.source.text_sha256(item.id),
+        "dataset": queue.source.fingerprint,
+    }
+    path = tmp_path / "few.csv"
+    for left_out in [None, *cells]:
+        kept = {key: value for key, value in cells.items() if key != left_out}
+        path.write_text(delimiter.join(kept) + "\n" + delimiter.join(kept.values()) + "\n")
+        if left_out:
+            with pytest.raises(DataError, match=rf"few\.csv:1: lacks the column\(s\) {left_out}$"):
+                spreadsheet.read(path, queue.source, reviewer="Ann")
+        else:
+            (made,) = spreadsheet.read(path, queue.source, reviewer="Ann")
+            assert (made.id, made.label, made.reviewer) == (item.id, "neg", "Ann")
+
+
 # --- Label Studio ----------------------------------------------------------------------------
 
 

@@ -1,4 +1,5 @@
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ def queue(tmp_path: Path) -> Queue:
     return load_queue(load_tiny(tmp_path), run)
 
 
-def typed(queue: Queue, *lines: str, reviewer: str = "Ann") -> str:
+def typed(queue: Queue, *lines: str, reviewer: str = "Ann", width: int = 100) -> str:
     """Return what the terminal showed while these lines were typed."""
     shown = io.StringIO()
-    console = Console(file=shown, width=100, force_terminal=False)
+    console = Console(file=shown, width=width, force_terminal=False)
     answers = iter(lines)
 
     def answer(prompt: str = "") -> str:
@@ -46,6 +47,30 @@ def test_one_key_each_as_on_the_page(queue):
     ]  # fmt: skip
     assert queue.journal.standing.of("train/5")["Ann"].note == "because of this"
     assert "saved: train/5 → neg" in shown and "54 left" in shown
+
+
+def test_a_typo_is_named_and_help_is_asked_for(queue):
+    shown = typed(queue, "x", "\x1b[2J", "9", "")
+    assert shown.count("1-9 class") == 1  # at the start
+    assert "unknown: x (h for help)" in shown and "unknown: 9 (h for help)" in shown
+    assert shown.count("rank 1 ") == 1  # the example is still on the screen
+    assert "\x1b" not in shown and decided(queue) == []
+    assert typed(queue, "h").count("1-9 class") == 2
+
+
+def test_m_alone_asks_for_the_note(queue):
+    assert "note of the next decision: both are said" in typed(queue, "m", "both are said", "u")
+    assert queue.journal.standing.of("train/0")["Ann"].note == "both are said"
+    assert typed(queue, "m")  # the input ends while the note is asked for
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_no_line_ends_between_the_number_of_a_class_and_its_name(tmp_path, width):
+    names = ("billing", "sales", "account and access", "technical", "other things")
+    run = write_run(tmp_path / "results" / "tiny", make_examples(names=names))
+    shown = typed(load_queue(load_tiny(tmp_path), run), "q", width=width)
+    for place, name in enumerate(names, start=1):
+        assert re.search(rf"{place} {name} \d+\.\d%", shown), shown
 
 
 def test_undo_next_previous_and_search(queue):
