@@ -170,7 +170,7 @@ def carry(loaded: Loaded, old: Path) -> Journal:
 def say_what_next(journal: Journal, loaded: Loaded, results: Path) -> None:
     if not journal.lines:
         return
-    print(f"\n{len(journal.standing.all()):,} decisions stand in {journal.path}.")
+    print(f"\n{len(journal.standing.all()):,} decision(s) stand in {journal.path}.")
     print(f"To train on them: {make_command(loaded, journal.path, results)}")
     if loaded.config.corrections != str(journal.path):
         print(f"To train on them always, set `corrections: {journal.path}` in the config.")

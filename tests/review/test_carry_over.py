@@ -179,7 +179,7 @@ def test_decisions_join_those_of_a_journal_that_is_named(project, capsys):
     loaded = project.loaded("corrections=corrections/mine.jsonl")
     review(project.folder / "tiny.yaml", [*loaded.overrides], carry_over=old)
     assert len(Journal(mine.path, source).standing.all()) == 41
-    assert "41 decisions stand in corrections/mine.jsonl." in capsys.readouterr().out
+    assert "41 decision(s) stand in corrections/mine.jsonl." in capsys.readouterr().out
 
 
 def test_what_cannot_be_carried_over_is_said(project):
