@@ -11,7 +11,7 @@ from pipeline.artifacts import Run
 from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.config import load_config
 from pipeline.errors import ConfigError
-from pipeline.exchange import argilla, huggingface, label_studio, spreadsheet
+from pipeline.exchange import argilla, dataset, huggingface, label_studio, spreadsheet
 from pipeline.exchange.decisions import take_back
 from pipeline.review.__main__ import ScopeOption, account_name
 from pipeline.review.queue import load_queue
@@ -27,6 +27,7 @@ class Format(StrEnum):
     LABEL_STUDIO = "label_studio"
     ARGILLA = "argilla"
     HUGGINGFACE = "huggingface"
+    DATASET = "dataset"
 
 
 MODULES: dict[Format, ModuleType] = {
@@ -34,7 +35,9 @@ MODULES: dict[Format, ModuleType] = {
     Format.LABEL_STUDIO: label_studio,
     Format.ARGILLA: argilla,
     Format.HUGGINGFACE: huggingface,
+    Format.DATASET: dataset,
 }
+WHOLE = (Format.HUGGINGFACE, Format.DATASET)
 
 
 def exchange(
@@ -65,8 +68,10 @@ def exchange(
         raise ConfigError("write `export` without a file, or `import FILE`")
     if push and (format_ is not Format.HUGGINGFACE or action is not Action.EXPORT):
         raise ConfigError("--push goes with export --format huggingface")
-    if scope != "all" and (format_ is Format.HUGGINGFACE or action is Action.IMPORT):
-        raise ConfigError("--scope goes with export; huggingface always holds every example")
+    if scope != "all" and (format_ in WHOLE or action is Action.IMPORT):
+        raise ConfigError(f"--scope goes with export; {' and '.join(WHOLE)} hold every example")
+    if format_ is Format.DATASET and action is Action.IMPORT:
+        raise ConfigError("--format dataset goes with export; it holds no decisions to import")
     loaded = load_config(config, set_ or [])
     queue = load_queue(loaded, Run(results / loaded.run), scope)
     module = MODULES[format_]

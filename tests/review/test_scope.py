@@ -91,5 +91,6 @@ def test_export_takes_a_scope(run, tmp_path, monkeypatch):
     path = tmp_path / "results" / "tiny" / "exchange" / "csv_test" / "decisions.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         assert {row["split"] for row in csv.DictReader(file)} == {"test"}
-    with pytest.raises(ConfigError, match="--scope goes with"):
-        exchange(Action.EXPORT, config, Format.HUGGINGFACE, scope="test")
+    for format_ in (Format.HUGGINGFACE, Format.DATASET):
+        with pytest.raises(ConfigError, match="--scope goes with"):
+            exchange(Action.EXPORT, config, format_, scope="test")
