@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.artifacts import SCOPES, Run
-from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.cli import CONFIG, RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.config import Loaded, load_config
 from pipeline.errors import ConfigError
 from pipeline.review.journal import Journal
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 64
 PORT = 8765
-MAKE_CONFIG = Path("configs/imdb.yaml")  # what make takes without CONFIG
 ScopeOption = Annotated[str, typer.Option("--scope", help=f"One of {', '.join(SCOPES)}.")]
 
 
@@ -183,7 +182,7 @@ def make_command(loaded: Loaded, journal: Path, results: Path) -> str:
     if not is_in_config:
         sets.append(f"corrections={journal}")
     values = {
-        "CONFIG": "" if loaded.path == MAKE_CONFIG else str(loaded.path),
+        "CONFIG": "" if loaded.path == CONFIG else str(loaded.path),
         "SET": " ".join(sets),
         "RESULTS": "" if results == RESULTS else str(results),
     }
