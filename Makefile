@@ -7,13 +7,15 @@ SET     ?=
 RESULTS ?= results
 FORMAT  ?= csv
 PUSH    ?=
+SCOPE   ?=
+REVIEW  ?=
 SIZE    ?= 4000000
 PYTHON  ?= python3
 
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STAGES  := prepare vectorize crossval find_issues cleanlearn evaluate
-FORMATS := csv label_studio argilla huggingface
+FORMATS := csv dataset label_studio argilla huggingface
 ifneq ($(words $(CONFIG)) $(filter %.yaml %.yml,$(CONFIG)),1 $(CONFIG))
 $(error CONFIG='$(CONFIG)': name one .yaml file, in a path without spaces)
 endif
@@ -43,9 +45,10 @@ help: ## print this list
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make review                   look at the label issues and correct them in a local page"
+	@echo "make review SCOPE=test        those of the test split; REVIEW=--terminal without a page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
-	@echo "make test-faults              kills, a full disk and damage at every step (an hour or two)"
+	@echo "make test-faults              kills, a full disk and damage at every step (an hour on 2 cores)"
 	@echo "make check                    style and types"
 	@echo "make audit                    known vulnerabilities of the requirements (asks OSV)"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
@@ -70,10 +73,11 @@ report: $(VENV)/ready
 	@$(PY) -m pipeline.report $(ARGS)
 
 review: $(VENV)/ready
-	@$(PY) -m pipeline.review $(ARGS)
+	@$(PY) -m pipeline.review $(if $(SCOPE),--scope $(SCOPE)) $(REVIEW) $(ARGS)
 
 export: $(VENV)/ready
-	@$(PY) -m pipeline.exchange export --format $(FORMAT) $(if $(PUSH),--push $(PUSH)) $(ARGS)
+	@$(PY) -m pipeline.exchange export --format $(FORMAT) $(if $(SCOPE),--scope $(SCOPE)) \
+		$(if $(PUSH),--push $(PUSH)) $(ARGS)
 
 clean: ## results only; corrections/ holds decisions of people and is never deleted
 	@if [ -e "$(R)/.lock" ]; then rm -rf "$(R)" && echo "deleted $(R)"; else echo "$(R): no run is there"; fi

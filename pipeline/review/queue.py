@@ -13,6 +13,7 @@ from pipeline.errors import ArtifactError, ConfigError
 from pipeline.review.corrections import load_changes, load_source
 from pipeline.review.decision import Decision, Source, consensus, disagree
 from pipeline.review.journal import Journal
+from pipeline.stage import check_made_from
 
 FOLDER = Path("corrections")
 SHOWS = ("all", "open", "decided", "disagree")
@@ -121,11 +122,12 @@ def load_queue(loaded: Loaded, run: Run, scope: str = "all") -> Queue:
     """Return the issues that `find_issues` found in a scope, and the decisions about them.
 
     Raises:
-        ConfigError: no such scope. ArtifactError: the stages have not been run.
+        ConfigError: no such scope. ArtifactError: the stages have not been run, or not together.
         DataError: the journal is not of this dataset.
     """
     if scope not in SCOPES:
         raise ConfigError(f"--scope {scope!r}: must be one of {', '.join(SCOPES)}")
+    check_made_from(run, "find_issues")
     dataset = artifacts.load_json(run.dataset)
     issues = artifacts.load_issues(run.issues(scope))
     names = dataset["class_names"]

@@ -12,8 +12,8 @@ import pytest
 from pipeline import artifacts
 from pipeline.artifacts import Run
 from pipeline.config import Loaded, load_config
-from pipeline.stage import STAGES, hashes, save_record
 from pipeline.words import build_vocabulary, encode, split_words
+from tests.tiny import save_records
 
 POSITIONS, FOLDS = 12, 2
 WORDS = ["plot", "film", "dull", "bright", "awful", "lovely"]
@@ -81,7 +81,7 @@ def make_toy(tmp_path: Path) -> MakeToy:
         save_health(run, class_names, given, counts)
         metrics = toy_metrics(name, dataset, len(texts), len(class_names), counts)
         artifacts.save_json(run.metrics, metrics)
-        save_records(run)
+        save_records(run, **record())
         return Toy(loaded, run, metrics)
 
     return make
@@ -199,17 +199,6 @@ def save_health(
         for scope in artifacts.SCOPES
     }
     artifacts.save_json(run.health, health)
-
-
-def save_records(run: Run) -> None:
-    """Write the record of every stage, as if each had been made from those above it."""
-    outputs: dict[str, dict[str, str]] = {}
-    for name, stage in STAGES.items():
-        run.stage(name).mkdir(parents=True, exist_ok=True)
-        outputs[name] = hashes(run.stage(name))
-        inputs = {f"{up}/{file}": sha for up in stage.reads for file, sha in outputs[up].items()}
-        made = {"stage": name, "config": {}, "code": "", "inputs": inputs}
-        save_record(run.stage(name), record() | made | {"outputs": outputs[name]})
 
 
 def record() -> dict[str, Any]:

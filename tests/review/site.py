@@ -24,6 +24,7 @@ from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
 from pipeline.review.queue import load_queue
 from pipeline.review.security import Access
+from tests.tiny import save_records
 
 NUM_EXAMPLES, NUM_ISSUES = 80, 60
 TOP = {"all": 0.9, "train": 0.8, "test": 0.7}
@@ -66,6 +67,7 @@ def write_run(folder: Path, examples: Examples, *, num_issues: int = NUM_ISSUES)
             for rank, i in enumerate(rows[:num_issues], start=1)
         )
         artifacts.save_issues(run.issues(scope), lines)
+    save_records(run)
     return run
 
 

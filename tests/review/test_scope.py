@@ -8,10 +8,11 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.artifacts import Run
-from pipeline.errors import ConfigError
+from pipeline.errors import ArtifactError, ConfigError
 from pipeline.exchange.__main__ import Action, Format, exchange
 from pipeline.review.highlight import Highlighter, Piece
 from pipeline.review.queue import Queue, load_queue
+from pipeline.stage import hashes, load_record, save_record
 from tests.review.site import TOP, load_tiny, make_examples, write_run
 from tests.review.test_terminal import typed
 
@@ -38,6 +39,18 @@ def test_a_scope_has_its_own_issues_and_predictions(run, tmp_path, scope):
 def test_an_unknown_scope_is_refused(run, tmp_path):
     with pytest.raises(ConfigError, match="--scope 'nowhere': must be one of all, train, test"):
         load_queue(load_tiny(tmp_path), run, "nowhere")
+
+
+def test_the_files_of_two_runs_make_no_queue(run, tmp_path):
+    """As when a crossval with another key was interrupted, or has not been followed up."""
+    folder = run.stage("crossval")
+    artifacts.save_array(run.pred_probs("all"), artifacts.load_array(run.pred_probs("all"))[::-1])
+    save_record(folder, load_record(folder) | {"outputs": hashes(folder)})
+    with pytest.raises(ArtifactError, match="was made from another crossval; run `make find_iss"):
+        load_queue(load_tiny(tmp_path), run)
+    (folder / artifacts.RECORD).unlink()
+    with pytest.raises(ArtifactError, match="is missing; run `make crossval`"):
+        load_queue(load_tiny(tmp_path), run)
 
 
 def test_all_scopes_write_to_one_journal_and_undo_stays_in_its_scope(run, tmp_path):
