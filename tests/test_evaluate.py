@@ -123,7 +123,7 @@ def test_the_sentence_follows_the_interval(low: float, high: float, verdict: str
 
 @pytest.mark.parametrize(
     ("gained", "lost", "words"),
-    [(0, 0, "none of its 60 examples"), (3, 0, "3 of its 60 examples"), (5, 4, "9 of its 60")],
+    [(0, 0, "same of its 60 examples"), (3, 0, "only 3 of its 60"), (5, 4, "only 9 of its 60")],
 )
 def test_a_test_set_that_cannot_tell_gets_no_interval(gained: int, lost: int, words: str) -> None:
     """A bootstrap of three gains and no loss leaves zero out; McNemar's p is 0.25."""

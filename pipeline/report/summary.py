@@ -40,8 +40,12 @@ def too_few(accuracy: dict[str, Any]) -> str:
     discordant = accuracy["gained"] + accuracy["lost"]
     if discordant >= FEW_DISCORDANT:
         return ""
-    on = f"{discordant} of" if discordant else "none of"
-    return f"only one of the two models is right on {on} its {accuracy['num_examples']:,} examples"
+    n = f"{accuracy['num_examples']:,}"
+    if not discordant:
+        return f"both models are right on exactly the same of its {n} examples"
+    return (
+        f"on only {discordant} of its {n} examples is one of the models right and the other wrong"
+    )
 
 
 def corrections_sentence(corrections: dict[str, Any]) -> str:
