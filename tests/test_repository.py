@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_config import CONFIGS
 from tests.tiny import ROOT
 
 LARGEST = 700_000
@@ -68,6 +69,11 @@ def test_no_data_model_or_large_file_is_tracked() -> None:
         assert path.suffix not in kinds, path
         assert ".tfrecord" not in path.name, path
         assert path.stat().st_size <= LARGEST, path
+
+
+def test_every_shipped_config_is_tested() -> None:
+    shipped = [path for path in tracked_files() if path.parent == ROOT / "configs"]
+    assert [path.relative_to(ROOT) for path in shipped] == CONFIGS
 
 
 SOURCES = sorted((ROOT / "pipeline").rglob("*.py"))
