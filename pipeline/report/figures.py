@@ -27,24 +27,29 @@ def short(name: str) -> str:
 
 
 def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
-    """Return the gain in test accuracy with its 95% interval, against zero."""
+    """Return the gain in test accuracy against zero, with its 95% interval if it can have one."""
     low, high = accuracy["ci95"]
     gain = accuracy["difference"]
-    verdict = "includes zero" if low <= 0 <= high else "leaves zero out"
-    title = f"The difference is {gain:+.4f}; its 95% interval {verdict}"
-    if too_few(accuracy):
-        title = f"The difference is {gain:+.4f}; too few examples for an interval"
-    # Where both models agree on every example, the interval is a point and the axis has no length.
-    ends = [low, high] if low or high else [-0.001, 0.001]
+    few = too_few(accuracy)
+    # Where both models agree on every example, there is but one point and the axis has no length.
+    ends = [gain] if few else [low, high]
+    ends = ends if any(ends) else [-0.001, 0.001]
     chart = Chart(spanning(ends, room=0.15, zero=True), Scale(0, 1), height=104, left=14, bottom=40)
     chart.x_axis("test accuracy, CleanLearning − baseline", chart.x.ticks(4), signed)
     chart.line([0, 0], [0, 1], "zero")
-    chart.line([low, high], [0.4, 0.4], "s2 thick")
-    for end in (low, high):
-        chart.line([end, end], [0.25, 0.55], "s2")
+    if not few:
+        chart.line([low, high], [0.4, 0.4], "s2 thick")
+        for end in (low, high):
+            chart.line([end, end], [0.25, 0.55], "s2")
     chart.dot(gain, 0.4, "f2", radius=6)
     chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong halo")
-    return chart.figure("accuracy_difference", title, f"Interval {low:+.4f} to {high:+.4f}.")
+    verdict = "includes zero" if low <= 0 <= high else "leaves zero out"
+    title = f"The difference is {gain:+.4f}; its 95% interval {verdict}"
+    described = f"Interval {low:+.4f} to {high:+.4f}."
+    if few:
+        title = f"The difference is {gain:+.4f}; too few examples for an interval"
+        described = "No interval."
+    return chart.figure("accuracy_difference", title, described)
 
 
 def learning_curves(folds: Sequence[dict[str, Any]]) -> Figure | None:

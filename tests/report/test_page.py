@@ -16,6 +16,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.errors import ArtifactError
 from pipeline.report.__main__ import report
+from pipeline.report.figures import accuracy_difference
 from pipeline.report.page import draw_figures, find, write_report
 from pipeline.report.suspects import load_suspects
 from pipeline.show import show
@@ -263,3 +264,11 @@ def test_the_files_of_two_runs_make_no_page(make_toy: MakeToy, tmp_path: Path) -
 def test_making_the_page_does_not_load_tensorflow() -> None:
     code = "import sys, pipeline.report.page; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("gained", "thick"), [(40, 1), (3, 0), (0, 0)])
+def test_no_interval_is_drawn_where_there_is_none(gained: int, thick: int) -> None:
+    accuracy = {"ci95": [0.0, 0.05], "difference": gained / 400, "num_examples": 400}
+    drawn = accuracy_difference(accuracy | {"gained": gained, "lost": 0})
+    assert drawn.body.count("s2 thick") == thick
+    assert ("too few" in drawn.title) == (not thick)
