@@ -4,6 +4,7 @@ Nothing a config does not need is constructed: no tags, anchors or aliases, no d
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,11 @@ def load_yaml(text: str, name: str) -> tuple[Any, list[str]]:
         place = _place(name, mark) if mark else f"{name}:1:1"
         problem = " ".join((error.problem or error.context or "is not YAML").split())
         raise ConfigError(f"{place}: {problem}") from None
+    except NotImplementedError as error:  # ruamel: a comment and a block scalar meet
+        found = re.search(r"line: (\d+)", str(error))
+        line = int(found[1]) + 1 if found else 1
+        problem = "the value under this line cannot be read together with its comment"
+        raise ConfigError(f"{name}:{line}:1: {problem}; delete one of them") from None
     except (YAMLError, ValueError) as error:
         raise ConfigError(f"{name}:1:1: is not YAML: {' '.join(str(error).split())}") from None
     duplicates = getattr(yaml.constructor, "duplicates", [])

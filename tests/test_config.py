@@ -154,6 +154,10 @@ def test_a_transposed_letter_gets_the_right_name_back(problems_of: Problems, key
 
 NOT_A_CONFIG = [
     ("", "x.yaml:1:1: is empty; copy configs/imdb.yaml to start from"),
+    (
+        "a: # c\n|\n  b: 1\n\nc: 1\n",
+        "x.yaml:1:1: the value under this line cannot be read together with its comment",
+    ),
     ("# only a comment\n", "x.yaml:1:1: is empty; copy configs/imdb.yaml to start from"),
     ("- a\n- b\n", "x.yaml:1:1: must hold `key: value` lines at the top"),
     ("hello", "x.yaml:1:1: must hold `key: value` lines at the top"),
