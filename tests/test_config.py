@@ -156,7 +156,8 @@ NOT_A_CONFIG = [
     ("", "x.yaml:1:1: is empty; copy configs/imdb.yaml to start from"),
     (
         "a: # c\n|\n  b: 1\n\nc: 1\n",
-        "x.yaml:1:1: the value under this line cannot be read together with its comment",
+        "x.yaml:1:1: the value under this line cannot be read together with its comment; "
+        "delete one of them",
     ),
     ("# only a comment\n", "x.yaml:1:1: is empty; copy configs/imdb.yaml to start from"),
     ("- a\n- b\n", "x.yaml:1:1: must hold `key: value` lines at the top"),
