@@ -1,6 +1,5 @@
-# The picture of the data flow: prepare -> vectorize -> crossval -> find_issues -> cleanlearn
-# -> evaluate. What is out of date is decided by content (config, code, hashes), never by dates:
-# `pipeline.status` says which stages must run, and only those are forced.
+# What make does is say which command to run: `pipeline.run` runs the stages that are out of date,
+# in order. That is decided by content (config, code, versions, hashes), never by dates.
 
 CONFIG  ?= configs/imdb.yaml
 SET     ?=
@@ -12,25 +11,20 @@ REVIEW  ?=
 SIZE    ?= 4000000
 PYTHON  ?= python3
 
+# A value is data: it reaches the commands through the environment, and no shell or make reads it.
+OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW SIZE
+$(foreach name,$(OPTIONS),$(eval export LABEL_ERRORS_$(name) := $$(value $(name))))
+unexport $(OPTIONS)
+MAKEOVERRIDES :=
+
 VENV    := .venv
 PY      := $(VENV)/bin/python
-STAGES  := prepare vectorize crossval find_issues cleanlearn evaluate
-FORMATS := csv dataset label_studio argilla huggingface
-ifneq ($(words $(CONFIG)) $(filter %.yaml %.yml,$(CONFIG)),1 $(CONFIG))
-$(error CONFIG='$(CONFIG)': name one .yaml file, in a path without spaces)
-endif
-ifneq ($(words $(RESULTS)),1)
-$(error RESULTS='$(RESULTS)': name one folder, in a path without spaces)
-endif
-$(foreach s,$(SET),$(if $(findstring =,$(s)),,\
-	$(error SET: '$(s)' is no key=value; leave out the spaces around = and inside a value)))
+# Stages and formats say themselves that they are some.
+STAGES  := $(patsubst pipeline/%.py,%,$(shell grep -l '^STAGE = Stage.$$' pipeline/*.py))
+FORMATS := $(patsubst pipeline/exchange/%.py,%,$(shell grep -l '^FORMAT = Format.' pipeline/exchange/*.py))
 
-RUN     := $(basename $(notdir $(CONFIG)))
-R       := $(RESULTS)/$(RUN)
-ARGS    := --config $(CONFIG) $(foreach s,$(SET),--set '$(subst ','\'',$(s))') --results $(RESULTS)
-
-.PHONY: help all demo $(STAGES) study noise scale report review export test test-faults check audit \
-	bench clean gpu ray FORCE
+.PHONY: help all demo $(STAGES) study noise scale report track review export test test-faults check \
+	audit bench clean gpu ray requirements
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -44,78 +38,46 @@ help: ## print this list
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
+	@echo "make track                    log a finished run to MLflow or TensorBoard, as the config says"
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make review SCOPE=test        those of the test split; REVIEW=--terminal without a page"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
 	@echo "make test-faults              kills, a full disk and damage at every step (an hour on 2 cores)"
-	@echo "make check                    style and types"
+	@echo "make check                    style, types, and which room may import which"
 	@echo "make audit                    known vulnerabilities of the requirements (asks OSV)"
 	@echo "make gpu                      add TensorFlow's GPU libraries to the environment"
 	@echo "make ray                      add Ray to the environment: training on a cluster (docs/ray.md)"
-	@echo "make clean                    delete $(R) (CONFIG says which)"
+	@echo "make clean                    delete the results of CONFIG"
 
 all: $(VENV)/ready
-	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
+	@$(PY) -m pipeline.run
 
 demo: $(VENV)/ready
-	@$(MAKE) --no-print-directory CONFIG=configs/sample.yaml up-to-date WANTED=evaluate
+	@LABEL_ERRORS_CONFIG=configs/sample.yaml $(PY) -m pipeline.run
 
 $(STAGES): $(VENV)/ready
-	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=$@
+	@$(PY) -m pipeline.run --upto $@
 
 study noise: $(VENV)/ready
-	@$(MAKE) --no-print-directory CONFIG=$(CONFIG) up-to-date WANTED=evaluate
-	$(PY) -m pipeline.study $(ARGS) $(if $(filter noise,$@),--noise)
-	$(PY) -m pipeline.report $(ARGS)
+	@$(PY) -m pipeline.run
+	$(PY) -m pipeline.study $(if $(filter noise,$@),--noise)
+	@$(PY) -m pipeline.report
 
 report: $(VENV)/ready
-	@$(PY) -m pipeline.report $(ARGS)
+	@$(PY) -m pipeline.report
+
+track: $(VENV)/ready
+	@$(PY) -m pipeline.report.tracking
 
 review: $(VENV)/ready
-	@$(PY) -m pipeline.review $(if $(SCOPE),--scope $(SCOPE)) $(REVIEW) $(ARGS)
+	@$(PY) -m pipeline.review
 
 export: $(VENV)/ready
-	@$(PY) -m pipeline.exchange export --format $(FORMAT) $(if $(SCOPE),--scope $(SCOPE)) \
-		$(if $(PUSH),--push $(PUSH)) $(ARGS)
+	@$(PY) -m pipeline.exchange export
 
-clean: ## results only; corrections/ holds decisions of people and is never deleted
-	@if [ -e "$(R)/.lock" ]; then rm -rf "$(R)" && echo "deleted $(R)"; else echo "$(R): no run is there"; fi
-
-# --- the stages: entered by the rules above, once the environment is there ------------------
-
-ifdef WANTED
-STALE := $(if $(wildcard $(PY)),$(shell $(PY) -m pipeline.status $(ARGS) --upto $(WANTED)),$(STAGES))
-ifneq ($(.SHELLSTATUS),0)
-$(error the config was refused, see above)
-endif
-$(foreach stage,$(STALE),$(R)/$(stage)/stage.json): FORCE
-
-.PHONY: up-to-date
-up-to-date: $(R)/$(WANTED)/stage.json
-	@$(if $(STALE),:,echo "$(RUN): everything is up to date; the results are in $(R)/")
-
-$(R)/prepare/stage.json:
-	$(PY) -m pipeline.prepare $(ARGS)
-
-$(R)/vectorize/stage.json: | $(R)/prepare/stage.json
-	$(PY) -m pipeline.vectorize $(ARGS)
-
-$(R)/crossval/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json
-	$(PY) -m pipeline.crossval $(ARGS)
-
-$(R)/find_issues/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \
-		$(R)/crossval/stage.json
-	$(PY) -m pipeline.find_issues $(ARGS)
-
-$(R)/cleanlearn/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \
-		$(R)/crossval/stage.json $(R)/find_issues/stage.json
-	$(PY) -m pipeline.cleanlearn $(ARGS)
-
-$(R)/evaluate/stage.json: | $(R)/prepare/stage.json $(R)/vectorize/stage.json \
-		$(R)/crossval/stage.json $(R)/find_issues/stage.json $(R)/cleanlearn/stage.json
-	$(PY) -m pipeline.evaluate $(ARGS)
-endif
+clean: $(VENV)/ready ## results only; corrections/ holds decisions of people and is never deleted
+	@$(PY) -m pipeline.clean
 
 # --- the environment: uv when it is there, pip otherwise; hashes are checked by both --------
 
@@ -124,11 +86,11 @@ ifdef UV
 CREATE  := $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 INSTALL := $(UV) pip install --quiet --python $(PY) --require-hashes -r
 else
-CREATE  := $(PYTHON) -m venv $(VENV)
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r
+CREATE  := $(PYTHON) -m venv $(VENV) && $(INSTALL) requirements-pip.txt
 endif
 
-$(VENV)/ready: requirements.txt
+$(VENV)/ready: requirements.txt requirements-pip.txt
 	$(CREATE)
 	$(INSTALL) requirements.txt
 	@touch $@
@@ -149,7 +111,7 @@ bench: $(VENV)/ready-bench
 	$(PY) -m benchmarks.run
 
 scale: $(VENV)/ready
-	$(PY) -m benchmarks.scale $(SIZE) --results $(RESULTS)
+	$(PY) -m benchmarks.scale
 
 gpu: $(VENV)/ready requirements-gpu.txt
 	$(INSTALL) requirements-gpu.txt
@@ -167,21 +129,19 @@ check: $(VENV)/ready-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-cache
 
 audit: $(VENV)/ready-audit ## without network it says so and does not fail
 	@$(PY) .ci/audit.py
 
+# Extras stay in the pins: what `coverage==7.17.3` pins is not what pytest-cov asks for, `coverage[toml]`,
+# which pip then looks for itself and refuses as unpinned once there is a newer one.
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url \
+	--no-header --python-version 3.11
+
 requirements: ## the hashed requirements again, from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 pyproject.toml -o requirements.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --extra audit -c requirements.txt pyproject.toml -o requirements-audit.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --extra bench -c requirements.txt pyproject.toml -o requirements-bench.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --extra gpu -c requirements.txt pyproject.toml -o requirements-gpu.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --extra ray -c requirements.txt pyproject.toml -o requirements-ray.txt
-.PHONY: requirements
+	$(COMPILE) --group pip -o requirements-pip.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	for extra in audit bench dev gpu ray; do \
+		$(COMPILE) pyproject.toml requirements.txt --extra $$extra -o requirements-$$extra.txt || exit; \
+	done

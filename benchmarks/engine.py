@@ -8,10 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.artifacts import Run, load_array, load_json, load_labels
-from pipeline.compute.device import load_tensorflow
-from pipeline.config import load_config
-from pipeline.models.registry import count_epochs, make_classifier
+from pipeline.config.load import load_config
+from pipeline.data.prepared import load_labels
+from pipeline.frame.artifacts import load_array, load_json
+from pipeline.frame.run import Run
+from pipeline.frame.tensorflow import load_tensorflow
+from pipeline.models.table import count_epochs, make_classifier
 
 CONFIG = Path("configs/imdb.yaml")
 

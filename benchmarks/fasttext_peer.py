@@ -14,7 +14,9 @@ from typing import Any
 import fasttext
 import numpy as np
 
-from pipeline.artifacts import Run, load_array, load_labels
+from pipeline.data.prepared import load_labels
+from pipeline.frame.artifacts import load_array
+from pipeline.frame.run import Run
 
 EPOCHS, DIM = 10, 16
 ATTEMPTS = 20  # this build of fastText now and then ends with "Encountered NaN"

@@ -8,11 +8,11 @@ import numpy as np
 import typer
 
 from benchmarks.measure import measure, python
-from pipeline import artifacts
-from pipeline.cli import run_command
-from pipeline.find_issues import find_issues_ranked
-from pipeline.health import describe_labels
-from pipeline.schema import FindIssues
+from pipeline.frame import artifacts
+from pipeline.frame.cli import run_command
+from pipeline.issues.health import describe_labels
+from pipeline.issues.ranking import find_issues_ranked
+from pipeline.issues.sections import FindIssues
 
 ERROR_RATE = 0.08
 CHUNK = 20_000

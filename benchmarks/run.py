@@ -19,7 +19,7 @@ import typer
 
 from benchmarks.measure import measure, python
 from benchmarks.page import write_page
-from pipeline.cli import run_command
+from pipeline.frame.cli import run_command
 
 OUTPUT = Path("results/bench/bench.json")
 SIZES = (12_500, 25_000, 50_000)

@@ -10,12 +10,14 @@ import numpy as np
 import typer
 
 from benchmarks.measure import python
-from pipeline import artifacts
-from pipeline.artifacts import RECORD, Run
-from pipeline.cli import run_command
 from pipeline.data.sample import CLASS_NAMES, generate_reviews
-from pipeline.evaluate import score_against_truth
-from pipeline.stage import STAGES
+from pipeline.frame import artifacts
+from pipeline.frame.cli import run_command
+from pipeline.frame.files import atomic_write
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import Run
+from pipeline.frame.stage import stages
+from pipeline.issues.truth import score_against_truth
 
 CONFIG = Path("configs/scale.yaml")
 REVIEWS = Path("results/scale.jsonl")  # dataset.path of the config
@@ -31,7 +33,7 @@ NAME_SYLLABLES = 3
 
 def write_reviews(path: Path, size: int, *, seed: int = SEED) -> None:
     """Write `size` reviews as JSON lines, a batch in memory at a time; same size, same bytes."""
-    with artifacts.atomic_write(path) as file:
+    with atomic_write(path) as file:
         for batch in generate_batches(size, seed=seed):
             file.write("".join(batch).encode())
 
@@ -79,14 +81,18 @@ def sentences_by_class() -> list[list[str]]:
 
 
 def scale(
-    size: Annotated[int, typer.Argument(min=100, help="Reviews to generate.")],
-    results: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
+    size: Annotated[
+        int, typer.Argument(min=100, envvar="LABEL_ERRORS_SIZE", help="Reviews to generate.")
+    ],
+    results: Annotated[
+        Path, typer.Option(envvar="LABEL_ERRORS_RESULTS", help="Folder for results.")
+    ] = Path("results"),
 ) -> None:
     """Generate reviews, run the six stages on them, and print what each stage cost."""
     if not REVIEWS.exists() or count_lines(REVIEWS) != size:
         write_reviews(REVIEWS, size)
     arguments = ["--config", str(CONFIG), "--results", str(results)]
-    for stage in STAGES:
+    for stage in stages():
         done = subprocess.run([python(), "-m", f"pipeline.{stage}", *arguments], check=False)
         if done.returncode:  # the stage has said why
             raise SystemExit(done.returncode)
@@ -116,7 +122,7 @@ def report(run: Run, size: int) -> str:
     """Return a table of wall and CPU seconds, peak memory and time per example by stage."""
     lines = [f"{'stage':<12} {'wall s':>9} {'CPU s':>9} {'peak MiB':>9} {'us/example':>11}"]
     total = 0.0
-    for stage in STAGES:
+    for stage in stages():
         record: dict[str, Any] = artifacts.load_json(run.stage(stage) / RECORD)
         wall, peak = record["wall_seconds"], record["peak_memory_bytes"] / 2**20
         total += wall

@@ -15,7 +15,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from pipeline.artifacts import Run, load_labels, load_table
+from pipeline.data.prepared import load_labels
+from pipeline.frame.artifacts import load_table
+from pipeline.frame.run import Run
 
 
 def new_model() -> Pipeline:

@@ -6,54 +6,34 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts
-from pipeline.artifacts import SCOPES, Labels, Run
-from pipeline.compute.device import choose_device, load_tensorflow
-from pipeline.compute.training_task import epoch_callbacks, remedy, vocabulary_size
-from pipeline.errors import ArtifactError, DataError
-from pipeline.find_issues import find_issues_ranked
+from pipeline.config.command import stage_main
+from pipeline.config.schema import Config
+from pipeline.data.prepared import Labels, dataset_stamp, load_class_names, load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError, DataError
+from pipeline.frame.record import load_record
+from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.section import imported
+from pipeline.frame.stage import Context, Stage
+from pipeline.frame.tensorflow import choose_device, load_tensorflow
+from pipeline.issues.gate import check_pruning
+from pipeline.issues.ranking import find_issues_ranked
 from pipeline.models.checks import check_fitted
-from pipeline.models.registry import (
-    arrays_of,
+from pipeline.models.folds import load_fold
+from pipeline.models.learned import arrays_of
+from pipeline.models.table import (
+    code_of_model,
     count_epochs,
-    derive_seed,
+    inputs_of,
+    kind_of,
     load_inputs,
     make_classifier,
-    needs_tensorflow,
-    network_of,
+    row_of,
 )
-from pipeline.provenance import load_fold, made_for
-from pipeline.schema import Config, Counts, Tokens
-from pipeline.stage import Context, load_record, stage_main
+from pipeline.models.training import derive_seed, epoch_callbacks, remedy, vocabulary_size
 
 # The seed of the baseline, too: the two differ by what they were trained on, not by a draw.
 BASELINE_PATH = (SCOPES.index("test"), 0)
-
-
-def check_pruning(
-    labels: np.ndarray, pruned: np.ndarray, class_names: list[str], *, max_fraction: float
-) -> None:
-    """Stop before training when leaving `pruned` out would leave too little.
-
-    Args:
-        labels: (n,) given class indices. pruned: positions that would be left out.
-
-    Raises:
-        DataError: a class would be empty, or more than max_fraction of all would go.
-    """
-    left = np.bincount(np.delete(labels, pruned), minlength=len(class_names))
-    if (left == 0).any():
-        name = class_names[int(left.argmin())]
-        raise DataError(
-            f"class {name!r} would have 0 training examples left after pruning; look at "
-            "issues_train.csv, or choose another find_issues.filter_by"
-        )
-    if len(pruned) > max_fraction * len(labels):
-        raise DataError(
-            f"{len(pruned) / len(labels):.0%} of the training labels are flagged, more than "
-            f"cleanlearn.max_pruned_fraction ({max_fraction:.0%}); the labels or the model are "
-            "not good enough to prune by"
-        )
 
 
 def fit_cleanlearning(
@@ -104,15 +84,15 @@ def fit_cleanlearning(
 def cleanlearn(context: Context) -> None:
     """Train without the label issues, predict test, and write both deployable models."""
     run, config = context.run, context.config
-    labels, class_names = artifacts.load_labels(run), artifacts.load_class_names(run)
+    labels, class_names = load_labels(run), load_class_names(run)
     rows = labels.rows("train")
     given, listed = labels.given[rows], issue_positions(run, rows)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
-    if needs_tensorflow(config.model):
+    if row_of(config.model).tensorflow:
         context.notes["device"] = choose_device(config.compute.device)
         check_device(run, context.notes["device"])
         load_tensorflow(context.notes["device"])
-    inputs = run.inputs("train", config.vectorize.kind)
+    inputs = inputs_of(run, "train", config.vectorize)
     epochs = count_epochs(config.model)
     classifier, pruned = fit_cleanlearning(
         load_inputs(inputs),
@@ -157,32 +137,34 @@ def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> N
     A custom scikit-learn estimator is not written: that would take pickle.
     """
     baseline = load_fold(run, labels, "test", 0, without=("train_vectors", "test_vectors"))
-    unseen = load_inputs(run.inputs("test", config.vectorize.kind))
+    unseen = load_inputs(inputs_of(run, "test", config.vectorize))
     cleaned_probs = classifier.predict_proba(unseen).astype(np.float32)
     artifacts.save_arrays(
         run.test_pred_probs,
         {"baseline": baseline["pred_probs"], "cleanlearning": cleaned_probs}
-        | made_for(run, labels.given[labels.rows("test")]),
+        | dataset_stamp(run, labels.given[labels.rows("test")]),
     )
-    network, learned = network_of(classifier), arrays_of(classifier)
-    for name, values in (("baseline", baseline), ("cleaned", learned)):
+    deploy = imported(kind_of(config.vectorize).deploy)
+    for name, learned in (("baseline", baseline), ("cleaned", arrays_of(classifier))):
         run.keras_model(name).unlink(missing_ok=True)
         run.linear_model(name).unlink(missing_ok=True)
-        if isinstance(config.vectorize, Tokens) and network is not None:
-            from pipeline.models.deployable import deployable_model, save_model
+        deploy(run, name, learned, classifier, config.vectorize)
 
-            network.set_weights([values[weight] for weight in learned])
-            vocabulary = artifacts.load_json(run.vocabulary("train"))
-            length = config.vectorize.sequence_length
-            model = deployable_model(network, vocabulary, sequence_length=length)
-            save_model(run.keras_model(name), model)
-        elif isinstance(config.vectorize, Counts) and learned:
-            from pipeline.models.counts import deployable_arrays
 
-            vocabulary = artifacts.load_json(run.vocabulary("train"))
-            arrays = deployable_arrays(values, vocabulary, config.vectorize)
-            artifacts.save_arrays(run.linear_model(name), arrays)
+def code(config: Config) -> list[str]:
+    """Return the code that the config chooses."""
+    kind = kind_of(config.vectorize)
+    return [*code_of_model(config.model), kind.load, kind.deploy]
 
+
+STAGE = Stage(
+    does="the same classifier trained again without the label issues, and both to deploy",
+    work=cleanlearn,
+    sections=("seed", "vectorize", "model", "find_issues", "cleanlearn"),
+    reads=("prepare", "vectorize", "crossval", "find_issues"),
+    writes=("{baseline,cleaned}.{keras,npz}", "test_pred_probs.npz"),
+    code=code,
+)
 
 if __name__ == "__main__":
-    stage_main("cleanlearn", cleanlearn)
+    stage_main(STAGE)

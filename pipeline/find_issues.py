@@ -2,65 +2,22 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from pipeline import artifacts
-from pipeline.artifacts import SCOPES, Labels, Run
-from pipeline.crossval import check_pred_probs, text_groups
-from pipeline.data.problems import Problem, find_by_neighbors, find_copies, find_unreadable
-from pipeline.health import describe_labels
-from pipeline.models.registry import load_inputs
-from pipeline.schema import Config, FindIssues
-from pipeline.scratch import StoredTexts
-from pipeline.stage import Context, stage_main
-
-
-def find_issues_ranked(
-    labels: np.ndarray, pred_probs: np.ndarray, options: FindIssues
-) -> np.ndarray:
-    """Return the positions of the probable label errors, the most probable first.
-
-    Args:
-        labels: (n,) given class indices. pred_probs: (n, classes), out of sample.
-        options: passed to cleanlab.filter.find_label_issues (Northcutt et al. 2021); more than
-            batch_size examples go to cleanlab.experimental.label_issues_batched.
-    """
-    if options.is_batched(len(labels)):
-        return _find_in_batches(labels, pred_probs, options)
-    from cleanlab.filter import find_label_issues
-
-    positions: np.ndarray = find_label_issues(
-        labels,
-        pred_probs.astype(np.float64),
-        return_indices_ranked_by=options.return_indices_ranked_by,
-        n_jobs=1,
-        **options.filter_options(),
-    )
-    return positions.astype(np.int64)
-
-
-def _find_in_batches(labels: np.ndarray, pred_probs: np.ndarray, options: FindIssues) -> np.ndarray:
-    from cleanlab.experimental.label_issues_batched import find_label_issues_batched
-    from cleanlab.rank import get_label_quality_scores
-
-    found: np.ndarray = find_label_issues_batched(
-        labels,
-        pred_probs,
-        batch_size=options.batch_size,
-        n_jobs=1,
-        verbose=False,
-        quality_score_kwargs={"method": options.filter_by.removeprefix("low_")},
-    )
-    if not len(found):
-        return np.empty(0, np.int64)
-    method = options.return_indices_ranked_by
-    probs = pred_probs[found].astype(np.float64)
-    scores = get_label_quality_scores(labels[found], probs, method=method)
-    ranked: np.ndarray = found[np.argsort(scores)]
-    return ranked.astype(np.int64)
+from pipeline.config.command import stage_main
+from pipeline.config.schema import Config
+from pipeline.data.prepared import Labels, load_class_names, load_examples, load_labels, text_groups
+from pipeline.frame import artifacts
+from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.stage import Context, Stage
+from pipeline.issues.data_problems import Problem, find_by_neighbors, find_copies, find_unreadable
+from pipeline.issues.gate import check_pred_probs
+from pipeline.issues.health import describe_labels
+from pipeline.issues.ranking import find_issues_ranked
+from pipeline.issues.sections import FindIssues
+from pipeline.models.table import inputs_of, kind_of, load_inputs
 
 
 def issue_rows(
@@ -94,33 +51,6 @@ def issue_rows(
         )
 
 
-class Example(NamedTuple):
-    """What a list of examples says of one."""
-
-    id: str
-    split: str
-    text: str
-
-
-def load_examples(run: Run, rows: np.ndarray) -> Iterator[Example]:
-    """Yield the examples at these rows of examples.parquet, in this order, any of them again.
-
-    The file is read once, a row group at a time, and what was asked for kept as scratch.
-    """
-    wanted, place = np.unique(rows, return_inverse=True)
-    kept = [StoredTexts() for _ in Example._fields]
-    first = 0
-    for batch in artifacts.table_batches(run.examples, [*Example._fields]):
-        low, high = np.searchsorted(wanted, [first, first + len(batch)])
-        chosen = batch.take(pa.array(wanted[low:high] - first))
-        for column, texts in zip(chosen.columns, kept, strict=True):
-            texts.extend(column.to_pylist())
-        first += len(batch)
-    ids, splits, texts = kept
-    for number in place.tolist():
-        yield Example(ids[number], splits[number], texts[number])
-
-
 def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Problem]:
     """Return what else is wrong with the data, by kind.
 
@@ -128,7 +58,7 @@ def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Pr
     has document vectors.
     """
     texts = artifacts.iterate_texts(run.examples)
-    problems = find_unreadable(texts, load_inputs(run.inputs("all", config.vectorize.kind)))
+    problems = find_unreadable(texts, load_inputs(inputs_of(run, "all", config.vectorize)))
     problems |= find_copies(text_groups(run), labels.given, labels.is_train)
     if config.find_issues.neighbors and run.document_vectors.exists():
         problems |= find_by_neighbors(artifacts.load_array(run.document_vectors))
@@ -158,7 +88,7 @@ def data_issue_rows(
 def find_issues(context: Context) -> None:
     """Rank the probable label errors of all, train and test; list what else is wrong."""
     run, config = context.run, context.config
-    labels, class_names = artifacts.load_labels(run), artifacts.load_class_names(run)
+    labels, class_names = load_labels(run), load_class_names(run)
     health: dict[str, Any] = {}
     for scope in SCOPES:
         health[scope] = _find_in_scope(run, scope, labels, class_names, config.find_issues)
@@ -191,5 +121,14 @@ def _find_in_scope(
     return describe_labels(given, pred_probs, issues, class_names, options)
 
 
+STAGE = Stage(
+    does="the probable label errors of every scope, ranked; what else is wrong with the data",
+    work=find_issues,
+    sections=("find_issues",),
+    reads=("prepare", "vectorize", "crossval"),
+    writes=("issues_{all,train,test}.csv", "data_issues.csv", "health.json"),
+    code=lambda config: [kind_of(config.vectorize).load],
+)
+
 if __name__ == "__main__":
-    stage_main("find_issues", find_issues)
+    stage_main(STAGE)

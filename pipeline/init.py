@@ -1,8 +1,6 @@
 """Look at a file of labelled texts and write a complete, commented config for it."""
 
 import functools
-import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,34 +10,18 @@ import pyarrow as pa
 import typer
 from pydantic import TypeAdapter
 
-from pipeline.cli import run_command
-from pipeline.config import RUN_NAME, load_config
+from pipeline.config.load import RUN_NAME, load_config
+from pipeline.config.template import Notes, commented_yaml
 from pipeline.data.examples import Examples, count_per_class, group_texts
-from pipeline.data.files import short, shown
 from pipeline.data.guess import Chosen, Guess, guess_dataset
-from pipeline.data.sections import Dataset
-from pipeline.data.sources import read_examples
-from pipeline.errors import ConfigError, DataError
-from pipeline.words import split_words
+from pipeline.data.sources import Dataset, read_examples
+from pipeline.frame.cli import run_command
+from pipeline.frame.errors import ConfigError, DataError
+from pipeline.frame.messages import for_terminal, short, shown
+from pipeline.models.tokens import split_words
 
 SEED = 123456
 MIN_FOLDS, MAX_FOLDS, MIN_COUNT = 2, 5, 3
-PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.-]*")
-NOT_TEXTS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-COMMENTS = {
-    "source": "csv | jsonl | parquet | huggingface | folder | tfds | sample",
-    "path": "of the training split, or of everything; .gz is read too",
-    "columns": "null: the first line names them; or their names, in order",
-    "delimiter": 'between columns: "," ";" "\\t" or "|"',
-    "encoding": "utf-8 | utf-16 | latin-1 | cp1252",
-    "text_columns": "several are joined by a line break",
-    "label_column": "class names, or whole numbers from any base",
-    "id_column": "null: train/0, train/1, ... by position in the file",
-    "classes": "null: as found; a list gives their order, a map {1: World} their names",
-    "split": "by: file (test_path) | column (column, train, test) | drawn (test_fraction)",
-    "strip": "remove white space at both ends of each text",
-    "order": "name: by file name | tfds: as TensorFlow Datasets reads the IMDb archive",
-}
 
 
 def init(
@@ -79,7 +61,7 @@ def init(
     path.write_text(write_config(data, guess, examples, sizes), encoding="utf-8")
     load_config(path)
     for line in describe(guess, examples, sizes):
-        print(line)
+        print(for_terminal(line))
     print(f"wrote {path}; look at it, then: make all CONFIG={path}")
 
 
@@ -167,31 +149,67 @@ def _why_few_folds(class_names: list[str], sizes: np.ndarray) -> list[str]:
 
 def write_config(data: Path, guess: Guess, examples: Examples, sizes: np.ndarray) -> str:
     """Return the text of a config in which every key is present and commented."""
-    settings = suggest_settings(examples) | {"folds": suggest_folds(sizes)}
-    dataset = "\n".join(_dataset_lines(guess))
-    return TEMPLATE.format(name=shown(data.name)[1:-1], seed=SEED, dataset=dataset, **settings)
+    values = suggest_values(guess.section, suggest_settings(examples), suggest_folds(sizes))
+    notes: Notes = {("dataset", key): f"{key}: {reason}" for key, reason in guess.reasons.items()}
+    head = (
+        f"# Label errors in {shown(data.name)[1:-1]}. Written by pipeline.init from what it saw "
+        "there; every key is\n# here, none has a default elsewhere.\n\n"
+    )
+    return head + commented_yaml(values, notes)
 
 
-def _dataset_lines(guess: Guess) -> list[str]:
-    lines = []
-    for key, value in guess.section.items():
-        if reason := guess.reasons.get(key):
-            lines.append(f"  # {key}: {reason}")
-        if isinstance(value, dict):
-            lines.append(f"  {f'{key}:':<27} # {COMMENTS[key]}")
-            lines += [f"    {part}: {_yaml(chosen)}" for part, chosen in value.items()]
-        else:
-            lines.append(f"  {f'{key}: {_yaml(value)}':<27} # {COMMENTS[key]}")
-    return lines
-
-
-def _yaml(value: Any) -> str:
-    """Return a value as YAML on one line: a plain word where that is one, else JSON."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
-    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_TEXTS:
-        return value
-    return json.dumps(value, ensure_ascii=True)
+def suggest_values(dataset: dict[str, Any], settings: dict[str, Any], folds: int) -> dict[str, Any]:
+    """Return the values of every key."""
+    cross_validation = {"folds": folds, "shuffle": True}  # the file may be sorted
+    return {
+        "seed": SEED,
+        "dataset": dataset,
+        "corrections": None,
+        "vectorize": {"kind": "tokens"}
+        | {k: settings[k] for k in ("max_tokens", "sequence_length")},
+        "model": {
+            "name": "fasttext",
+            "embedding_dim": 16,
+            "dropout": 0.2,
+            "optimizer": "adam",
+            "learning_rate": 0.003,
+            "epochs": settings["epochs"],
+            "batch_size": 32,
+        },
+        "crossval": {
+            "group_duplicates": True,
+            "all": cross_validation,
+            "train": cross_validation,
+        },
+        "find_issues": {
+            "filter_by": "prune_by_noise_rate",
+            "return_indices_ranked_by": "self_confidence",
+            "frac_noise": 1.0,
+            "min_examples_per_class": 1,
+            "neighbors": True,
+            "batch_size": None,
+        },
+        "cleanlearn": {"max_pruned_fraction": 0.5},
+        "evaluate": {
+            "top_rows": 10,
+            "calibration_bins": 15,
+            "bootstrap_samples": 10000,
+            "published": [],
+            "published_top_rows": [],
+            "verified_labels": None,
+        },
+        "study": {
+            "seeds": [1, 2, 3, 4, 5],
+            "arms": ["baseline", "prune", "random_prune", "relabel", "weight"],
+            "noise": {
+                "rates": [0, 0.1, 0.2],
+                "kinds": ["uniform", "class_dependent"],
+                "seeds": [1, 2, 3],
+            },
+        },
+        "compute": {"workers": "auto", "device": "auto", "engine": "local", "address": None},
+        "tracking": "none",
+    }
 
 
 def suggest_settings(examples: Examples) -> dict[str, Any]:
@@ -208,79 +226,6 @@ def suggest_settings(examples: Examples) -> dict[str, Any]:
         "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
         "epochs": int(np.clip(60_000 // len(examples.texts), 5, 40)),
     }
-
-
-TEMPLATE = """\
-# Label errors in {name}. Written by pipeline.init from what it saw there; every key is here,
-# none has a default elsewhere.
-
-seed: {seed}                  # of folds, drawn splits, initial weights, shuffling and dropout
-
-dataset:
-{dataset}
-
-corrections: null             # a journal of reviewed labels (make review), applied by prepare
-
-vectorize:
-  kind: tokens                # tokens: ids for networks | counts: for multinomial_nb and
-                              # logistic_regression | texts: for a custom scikit-learn classifier
-  max_tokens: {max_tokens:<16}# vocabulary size; leaves out words that occur once or twice
-  sequence_length: {sequence_length:<11}# tokens kept per text; shorter texts are padded
-
-model:                        # others: cnn, transformer, multinomial_nb, logistic_regression,
-  name: fasttext              # custom; configs/ag_news.yaml shows the keys of each
-  embedding_dim: 16
-  dropout: 0.2                # at both places
-  optimizer: adam             # adam: repeated tokens summed first | keras_adam: as Keras 3 does it
-  learning_rate: 0.003
-  epochs: {epochs:<20}# more of them learn the label errors by heart
-  batch_size: 32
-
-crossval:
-  group_duplicates: true      # keep copies of a text in one fold, so that no model has seen them
-  all:                        # over train + test: which labels in this dataset are wrong?
-    folds: {folds}
-    shuffle: true             # the file may be sorted
-  train:                      # inside train only: what CleanLearning leaves out
-    folds: {folds}
-    shuffle: true
-
-find_issues:                  # the names and values of cleanlab.filter.find_label_issues
-  filter_by: prune_by_noise_rate   # prune_by_class | both | confident_learning |
-                              # predicted_neq_given | low_normalized_margin | low_self_confidence
-  return_indices_ranked_by: self_confidence   # normalized_margin | confidence_weighted_entropy
-  frac_noise: 1.0             # share of the estimated errors that is listed
-  min_examples_per_class: 1
-  neighbors: true             # near duplicates and outliers among the network's document vectors
-  batch_size: null            # above so many examples: cleanlab's batched finder, so many at once
-
-cleanlearn:
-  max_pruned_fraction: 0.5    # stop when more of the training set than this would be left out
-
-evaluate:
-  top_rows: 10                # how many of the top issues metrics.json lists
-  calibration_bins: 15        # equal-width bins of the calibration error
-  bootstrap_samples: 10000    # for the interval of the accuracy difference
-  published: []               # figures to compare with; configs/imdb.yaml has some
-  published_top_rows: []
-  verified_labels: null       # labels people checked: CSV, see docs/study.md
-
-study:                        # make study, make noise: is the gain real?
-  seeds: [1, 2, 3, 4, 5]
-  arms: [baseline, prune, random_prune, relabel, weight]   # and human: corrections of a journal
-  noise:                      # labels of the training split flipped on purpose
-    rates: [0, 0.1, 0.2]
-    kinds: [uniform, class_dependent]
-    seeds: [1, 2, 3]
-
-compute:
-  workers: auto               # processes, one training thread each: auto, or a number
-  device: auto                # auto | cpu | gpu
-  engine: local               # local: processes of this machine | ray: tasks of a Ray cluster
-  address: null               # HOST:PORT of the Ray cluster to join; null: one on this machine
-
-tracking: none                # none | mlflow | tensorboard: log the results under results/tracking
-"""
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.cli import RESULTS, run_command
-from pipeline.compute.device import load_tensorflow
-from pipeline.errors import ArtifactError
-from pipeline.stage import check_output
+from pipeline.data.prepared import load_class_names
+from pipeline.frame import artifacts
+from pipeline.frame.cli import RESULTS, run_command
+from pipeline.frame.errors import ArtifactError, DataError
+from pipeline.frame.messages import for_terminal
+from pipeline.frame.record import check_output
+from pipeline.frame.run import Run
+from pipeline.frame.tensorflow import load_tensorflow
 
 BATCH = 1024
 LabelTexts = Callable[[list[str]], np.ndarray]
@@ -37,16 +39,28 @@ def predict(
     run = Run(model.parent.parent)
     check_output(run.dataset)
     check_output(model)
-    class_names = artifacts.load_class_names(run)
+    class_names = load_class_names(run)
     label_texts = load_linear(model) if model.suffix == ".npz" else load_network(model)
-    lines = [line.rstrip("\r\n") for line in sys.stdin] if texts is None else texts
+    lines = read_lines() if texts is None else [as_utf8(text) for text in texts]
     for first in range(0, len(lines), BATCH):
         batch = lines[first : first + BATCH]
         for text, row in zip(batch, label_texts(batch), strict=True):
-            shown = " ".join(text.split())
+            words = " ".join(text.split())
             if sys.stdout.isatty():
-                shown = shown[:100]
-            print(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{shown}")
+                words = words[:100]
+            print(for_terminal(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{words}"))
+
+
+def read_lines() -> list[str]:
+    try:
+        return [line.rstrip("\r\n") for line in sys.stdin]
+    except UnicodeDecodeError:
+        raise DataError("stdin: is not UTF-8; convert it, with iconv for example") from None
+
+
+def as_utf8(argument: str) -> str:
+    """Return an argument with a question mark for each byte that is not UTF-8."""
+    return argument.encode("utf-8", "replace").decode()
 
 
 def load_network(model: Path) -> LabelTexts:
@@ -60,7 +74,7 @@ def load_network(model: Path) -> LabelTexts:
     try:
         network = keras.models.load_model(model, compile=False)
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{model}: is no model of this pipeline ({error})") from None
+        raise ArtifactError(f"{model}: is not a model of this pipeline ({error})") from None
     return lambda texts: network(tf.constant(texts), training=False).numpy()
 
 
@@ -70,7 +84,7 @@ def load_linear(model: Path) -> LabelTexts:
 
     arrays = artifacts.load_arrays(model)
     if not {"coef", "intercept", "idf", "vocabulary", "vectorize"} <= arrays.keys():
-        raise ArtifactError(f"{model}: is no model of this pipeline")
+        raise ArtifactError(f"{model}: is not a model of this pipeline")
     return lambda texts: predict_texts(arrays, texts)
 
 

@@ -1,6 +1,5 @@
 """Stage 1: read the dataset, check it, and write it down once for all later stages."""
 
-import hashlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.compute.resources import check_disk, prepare_bytes
-from pipeline.data.examples import Examples, group_texts
-from pipeline.data.problems import varies
-from pipeline.data.sources import read_examples
-from pipeline.errors import DataError
-from pipeline.review.corrections import Corrected, apply_journal
-from pipeline.review.effect import keep_metrics_before
-from pipeline.stage import Context, stage_main
+from pipeline.config.command import stage_main
+from pipeline.config.schema import Config
+from pipeline.corrections.apply import Corrected, apply_journal
+from pipeline.data.examples import Examples, fingerprint, group_texts, varies
+from pipeline.data.sources import code_of_source, files_of_source, read_examples
+from pipeline.frame import artifacts
+from pipeline.frame.errors import DataError
+from pipeline.frame.run import Run
+from pipeline.frame.stage import Context, Stage
 
 MUCH_OVERLAP = 0.05  # share of test whose text is also in train, above which prepare warns
 
@@ -52,19 +50,6 @@ def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
         "test_fraction_in_train": round(float(in_both[groups[~is_train]].mean()), 4),
         "fingerprint": fingerprint(examples),
     }
-
-
-def fingerprint(examples: Examples) -> str:
-    """Return "sha256:…" of all ids, splits, class names and texts, in order."""
-    digest = hashlib.sha256()
-    for id_, split, label, text in zip(
-        examples.ids, examples.splits, examples.labels, examples.texts, strict=True
-    ):
-        for part in (id_, split, examples.class_names[label], text):
-            data = part.encode()
-            digest.update(len(data).to_bytes(8, "little"))
-            digest.update(data)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def check(examples: Examples) -> None:
@@ -110,7 +95,6 @@ def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch
 
 def prepare(context: Context) -> None:
     """Read the dataset, correct it, and write examples.parquet and dataset.json."""
-    check_room(context)
     examples = read_examples(context.config.dataset, seed=context.config.seed)
     context.run.corrections.unlink(missing_ok=True)
     corrections, corrected = context.config.corrections, None
@@ -122,7 +106,6 @@ def prepare(context: Context) -> None:
             Path(corrections),
             arguments=context.loaded.arguments,
         )
-        keep_metrics_before(context.run, source_fingerprint)
         examples = corrected.examples
     check(examples)
     groups = group_texts(examples.texts)
@@ -135,18 +118,6 @@ def prepare(context: Context) -> None:
     artifacts.save_array(context.run.text_groups, groups)
     artifacts.save_json(context.run.dataset, description)
     say_what_was_read(context, description)
-
-
-def check_room(context: Context) -> None:
-    """Stop before reading a local file whose texts cannot fit on the disk.
-
-    Raises:
-        ResourceError: naming the folder.
-    """
-    path = getattr(context.config.dataset, "path", None)
-    if path is not None and Path(path).is_file():
-        needed = prepare_bytes(Path(path).stat().st_size)
-        check_disk(context.run.stage("prepare"), needed, "free some, or prepare a part of the file")
 
 
 def say_what_was_read(context: Context, description: dict[str, Any]) -> None:
@@ -178,5 +149,22 @@ def say_corrections(context: Context, corrected: Corrected) -> None:
     )
 
 
+def files(config: Config) -> list[str]:
+    """Return the files and folders that are read."""
+    return [*files_of_source(config.dataset), *([config.corrections] if config.corrections else [])]
+
+
+STAGE = Stage(
+    does="the dataset read, checked, corrected and written down once",
+    work=prepare,
+    sections=("seed", "dataset", "corrections"),
+    writes=(
+        *("examples.parquet", "dataset.json", "text_groups.npy", "truth.parquet"),
+        "corrections.parquet",
+    ),
+    files=files,
+    code=lambda config: code_of_source(config.dataset),
+)
+
 if __name__ == "__main__":
-    stage_main("prepare", prepare)
+    stage_main(STAGE)

@@ -1,30 +1,30 @@
-"""Which stages of a run are out of date, and why: the Makefile asks this."""
+"""Which stages of a run are out of date, and why."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from pipeline.artifacts import Run
-from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import load_config
-from pipeline.stage import STAGES, Checked
+from pipeline.config.load import load_config
+from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.frame.run import Run
+from pipeline.frame.stage import stages
+from pipeline.run import is_news, out_of_date
 
 
 def status(
     config: ConfigOption,
     set_: SetOption = None,
     results: ResultsOption = RESULTS,
-    upto: Annotated[str, typer.Option(help="The stage that is wanted.")] = "evaluate",
+    upto: Annotated[str, typer.Option(help="The last stage that is wanted.")] = "",
 ) -> None:
     """Print the stages that must run for the one that is wanted, in order; why, on stderr."""
     loaded = load_config(config, set_ or [])
-    checked = Checked(loaded.config, Run(results / loaded.run))
-    reasons = {name: checked.reason(name) for name in (*STAGES[upto].reads, upto)}
-    for name, reason in reasons.items():
-        if reason and not reason.endswith("runs again") and reason != "has not been run":
+    found = out_of_date(loaded, Run(results / loaded.run), upto or list(stages())[-1])
+    for name, reason in found.items():
+        if is_news(reason):
             print(f"{name:<12} runs again: {reason}", file=sys.stderr)
-    print(*[name for name, reason in reasons.items() if reason])
+    print(*found)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.cli import run_command
-from pipeline.prepare import prepare
-from pipeline.stage import stage_main
+from pipeline.config.command import stage_main
+from pipeline.frame.cli import run_command
+from pipeline.prepare import STAGE
 
 
 class ExitedHard(BaseException):
@@ -49,7 +49,7 @@ def refusal(
     Checks what every refusal promises: the exit code, one printable line of at most 300
     characters on stderr, nothing else.
     """
-    assert end_of(lambda: stage_main("prepare", prepare), monkeypatch, *argv) == code
+    assert end_of(lambda: stage_main(STAGE), monkeypatch, *argv) == code
     said = capsys.readouterr()
     assert said.out == ""
     line = said.err.removesuffix("\n")

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.artifacts import Run
-from pipeline.compute.device import ENVIRONMENT
+from pipeline.frame.run import Run
+from pipeline.frame.tensorflow import ENVIRONMENT
 from tests.tiny import TINY, load_tiny, run_stages
 
 ROOT = Path(__file__).parent.parent

@@ -5,26 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import artifacts, cleanlearn
-from pipeline.artifacts import RECORD, Run
-from pipeline.cleanlearn import check_pruning, fit_cleanlearning, issue_positions
-from pipeline.errors import ArtifactError, DataError
-from pipeline.provenance import load_test_pred_probs
+from pipeline import cleanlearn
+from pipeline.cleanlearn import fit_cleanlearning, issue_positions
+from pipeline.data.prepared import load_labels
+from pipeline.evaluate import load_test_pred_probs
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError, DataError
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import Run
 from tests.tiny import load_tiny, run_stage
-
-LABELS = np.array([0, 0, 0, 0, 1, 1])
-
-
-def test_a_class_that_would_be_empty_is_stopped() -> None:
-    with pytest.raises(DataError, match="class 'pos' would have 0 training examples left"):
-        check_pruning(LABELS, np.array([4, 5]), ["neg", "pos"], max_fraction=0.5)
-
-
-def test_too_many_issues_are_stopped() -> None:
-    with pytest.raises(DataError, match=r"50% of the training labels .*max_pruned_fraction \(40%"):
-        check_pruning(LABELS, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.4)
-    check_pruning(LABELS, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.5)
-    check_pruning(LABELS, np.array([], int), ["neg", "pos"], max_fraction=0.1)
 
 
 def test_the_guard_comes_before_training(run_copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,9 +25,9 @@ def test_the_guard_comes_before_training(run_copy: Run, monkeypatch: pytest.Monk
 
 
 def fit(run: Run, **changes: object) -> tuple[Any, np.ndarray]:
-    labels = artifacts.load_labels(run)
+    labels = load_labels(run)
     arguments = {
-        "tokens": artifacts.load_array(run.tokens("train")),
+        "inputs": artifacts.load_array(run.tokens("train")),
         "labels": labels.given[labels.rows("train")],
         "pred_probs": artifacts.load_array(run.pred_probs("train")),
         "config": load_tiny("model.epochs=1").config,
@@ -50,7 +39,7 @@ def fit(run: Run, **changes: object) -> tuple[Any, np.ndarray]:
 
 def test_the_pruned_rows_are_those_of_issues_train(tiny_run: Run) -> None:
     _, pruned = fit(tiny_run)
-    rows = artifacts.load_labels(tiny_run).rows("train")
+    rows = load_labels(tiny_run).rows("train")
     np.testing.assert_array_equal(pruned, issue_positions(tiny_run, rows))
     assert len(pruned) == artifacts.load_json(tiny_run.health)["train"]["count"] > 0
 
@@ -78,7 +67,7 @@ def test_clean_learning_trains_on_the_rest_with_weights(
 
 
 def test_without_issues_the_model_is_the_baseline(tiny_run: Run) -> None:
-    labels = artifacts.load_labels(tiny_run)
+    labels = load_labels(tiny_run)
     given = labels.given[labels.rows("train")]
     sure = np.where(given[:, None] == [0, 1], 0.99, 0.01)
     classifier, pruned = fit(tiny_run, pred_probs=sure, config=load_tiny().config)
@@ -98,7 +87,7 @@ def test_a_list_of_other_rows_is_refused(run_copy: Run, monkeypatch: pytest.Monk
 
 
 def test_the_baseline_is_the_one_of_the_test_scope(tiny_run: Run) -> None:
-    both = load_test_pred_probs(tiny_run, artifacts.load_labels(tiny_run))
+    both = load_test_pred_probs(tiny_run, load_labels(tiny_run))
     assert set(both) == {"baseline", "cleanlearning"}
     np.testing.assert_array_equal(
         both["baseline"], artifacts.load_array(tiny_run.pred_probs("test"))
@@ -112,7 +101,7 @@ def test_in_batches_the_listed_rows_are_left_out_and_nothing_is_weighted(run_cop
     loaded, results = load_tiny("model.epochs=1", *batched), run_copy.folder.parent
     for stage in ("crossval", "find_issues", "cleanlearn"):
         run_stage(stage, loaded, results)
-    labels = artifacts.load_labels(run_copy)
+    labels = load_labels(run_copy)
     rows = labels.rows("train")
     listed = issue_positions(run_copy, rows)
     assert len(listed) > 0

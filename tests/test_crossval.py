@@ -1,210 +1,53 @@
-"""Cross-validation: honest probabilities, stopped when they are not, and resumed fold by fold."""
+"""Cross-validation: every example judged by a model of the others, and resumed fold by fold."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
 
-from pipeline import artifacts, crossval, prepare, stage
-from pipeline.artifacts import RECORD, Labels, Run
-from pipeline.compute.training_task import Task, train
-from pipeline.config import load_config
-from pipeline.crossval import (
-    calibration_error,
-    check_folds,
-    check_pred_probs,
-    plan_folds,
-    plan_tasks,
-    scores,
-    text_groups,
-)
+from pipeline import prepare
+from pipeline.compute import trainings
+from pipeline.compute.trainings import Trainings
+from pipeline.crossval import plan_trainings
 from pipeline.data.examples import Examples
-from pipeline.errors import ArtifactError, DataError
+from pipeline.data.prepared import load_labels, text_groups
+from pipeline.frame import artifacts, stage
+from pipeline.frame.errors import DataError
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import Run
+from pipeline.frame.stage import RunState
+from pipeline.issues.scores import scores
+from pipeline.models.training import ReportEpoch, Training, train
 from tests.tiny import TINY, load_tiny, run_stage
 
-GOOD = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], np.float32)
-LABELS = np.array([0, 1, 1])
+
+def plan(run: Run) -> list[Training]:
+    labels, groups = load_labels(run), text_groups(run)
+    return list(plan_trainings(load_tiny().config, run, labels, groups))
 
 
-def changed(value: object, row: int = 1) -> np.ndarray:
-    pred_probs = GOOD.copy()
-    pred_probs[row] = value
-    return pred_probs
-
-
-# --- the gate ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pred_probs", "words"),
-    [
-        (changed([np.nan, np.nan]), "row 1 is no probability distribution"),
-        (changed([np.nan, 1]), "row 1 is no probability distribution"),
-        (changed([np.inf, 0]), "row 1 is no probability distribution"),
-        (changed([0, 0]), "row 1 is no probability distribution"),
-        (changed([0.25, 0.25]), "row 1 is no probability distribution"),
-        (changed([0.5, 0.498]), "row 1 is no probability distribution"),
-        (changed([-0.1, 1.1], row=2), "row 2 is no probability distribution"),
-        (GOOD[:2], r"has shape \(2, 2\), not \(3, 2\)"),
-        (GOOD[:, :1], r"has shape \(3, 1\), not \(3, 2\)"),
-        (GOOD[:, 0], r"has shape \(3,\), not \(3, 2\)"),
-        (np.zeros((3, 3), np.float32), r"has shape \(3, 3\), not \(3, 2\)"),
-        (np.array([[1, 0], [0, 1], [1, 0]]), "holds int64, not floating-point numbers"),
-    ],
-)
-def test_what_is_no_probability_is_stopped(pred_probs: np.ndarray, words: str) -> None:
-    with pytest.raises(ArtifactError, match=f"a.npy: {words}"):
-        check_pred_probs(pred_probs, LABELS, num_classes=2, name="a.npy")
-
-
-def test_probabilities_pass_with_the_rounding_of_float32() -> None:
-    check_pred_probs(GOOD, LABELS, num_classes=2, name="a.npy")
-    check_pred_probs(changed([0.5, 0.4995]), LABELS, num_classes=2, name="a.npy")
-
-
-def test_swapped_columns_are_stopped() -> None:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 2, 200)
-    sure = np.where(rng.random(200) < 0.9, 0.8, 0.3)
-    pred_probs = np.where(labels[:, None] == [0, 1], sure[:, None], 1 - sure[:, None])
-    check_pred_probs(pred_probs, labels, num_classes=2, name="a.npy")
-    with pytest.raises(ArtifactError, match="columns are in another order than the classes"):
-        check_pred_probs(pred_probs[:, ::-1], labels, num_classes=2, name="a.npy")
-
-
-def test_permuted_columns_of_many_classes_are_stopped() -> None:
-    labels = np.random.default_rng(0).integers(0, 4, 400)
-    pred_probs = np.where(labels[:, None] == range(4), 0.7, 0.1)
-    check_pred_probs(pred_probs, labels, num_classes=4, name="a.npy")
-    with pytest.raises(ArtifactError, match="columns are in another order than the classes"):
-        check_pred_probs(pred_probs[:, [1, 2, 3, 0]], labels, num_classes=4, name="a.npy")
-
-
-def test_the_same_probabilities_for_every_text_are_stopped() -> None:
-    labels = np.arange(200) % 2
-    constant = np.tile([0.6, 0.4], (200, 1))
-    with pytest.raises(ArtifactError, match=r"a.npy: is the same for every text"):
-        check_pred_probs(constant, labels, num_classes=2, name="a.npy")
-    constant[7] = [0.5, 0.5]
-    check_pred_probs(constant, labels, num_classes=2, name="a.npy")
-
-
-@pytest.mark.parametrize("scope", ["all", "train", "test"])
-def test_bad_probabilities_never_reach_cleanlab(
-    run_copy: Run, monkeypatch: pytest.MonkeyPatch, scope: str
-) -> None:
-    from pipeline import find_issues
-
-    monkeypatch.setattr(find_issues, "find_issues_ranked", pytest.fail)
-    pred_probs = artifacts.load_array(run_copy.pred_probs(scope))
-    pred_probs[7] = np.nan
-    artifacts.save_array(run_copy.pred_probs(scope), pred_probs)
-    labels, names = artifacts.load_labels(run_copy), artifacts.load_class_names(run_copy)
-    options = load_tiny().config.find_issues
-    with pytest.raises(ArtifactError, match="row 7 is no probability"):
-        find_issues._find_in_scope(run_copy, scope, labels, names, options)
-
-
-# --- scores --------------------------------------------------------------------------------
-
-
-def test_calibration_error_on_literals() -> None:
-    pred_probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
-    labels = np.array([0, 1, 0, 1])
-    # Bin of 0.9: accuracy 0.5, gap 0.4, half of all. Bin of 0.6: accuracy 1, gap 0.4, the rest.
-    assert calibration_error(pred_probs, labels, bins=10) == pytest.approx(0.4)
-    # One bin for all: accuracy 0.75, mean confidence 0.75.
-    assert calibration_error(pred_probs, labels, bins=1) == pytest.approx(0.0)
-    certain = np.array([[1.0, 0.0], [0.0, 1.0]])
-    assert calibration_error(certain, np.array([0, 1]), bins=15) == 0.0
-    assert calibration_error(certain, np.array([1, 0]), bins=15) == 1.0
-
-
-def test_scores_on_literals() -> None:
-    found = scores(GOOD, LABELS)
-    assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.8, 0.5]).mean(), rel=1e-6)
-    assert found["log_loss"] == pytest.approx(log_loss(LABELS, GOOD), rel=1e-6)
-    assert found["accuracy"] == pytest.approx(2 / 3)
-    assert np.isfinite(scores(np.array([[1.0, 0.0]]), np.array([1]))["log_loss"])
-
-
-# --- folds ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_folds_are_those_of_cross_val_predict(shuffle: bool) -> None:
-    labels = np.random.default_rng(0).integers(0, 3, 100)
-    ours = plan_folds(labels, folds=4, shuffle=shuffle, seed=5)
-    splitter = StratifiedKFold(4, shuffle=shuffle, random_state=5 if shuffle else None)
-    theirs = [held_out for _, held_out in splitter.split(np.zeros((100, 7)), labels)]
-    for mine, other in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(mine, other)
-    assert sorted(np.concatenate(ours)) == list(range(100))
-
-
-def test_a_class_too_small_for_the_folds_is_stopped() -> None:
-    labels = Labels(np.array([0] * 20 + [1] * 3), np.ones(23, bool))
-    config = load_config(TINY).config
-    with pytest.raises(DataError, match=r"class 'pos' has 3 examples in scope all .*at most 3"):
-        check_folds(labels, np.arange(23), ["neg", "pos"], config)
-    with pytest.raises(DataError, match="class 'none' has 0 examples"):
-        check_folds(labels, np.arange(23), ["neg", "pos", "none"], config)
-
-
-@pytest.mark.parametrize(
-    ("copies", "says"),
-    [
-        (10, "1 examples with different texts (10 with copies) in scope all and "
-             "crossval.all.folds is 5; no number of folds is small enough: drop the class, or "
-             "merge it with another, or set crossval.group_duplicates: false"),
-        (1, "1 examples in scope all and crossval.all.folds is 5; no number of folds is small "
-            "enough: drop the class, or merge it with another"),
-        (3, "1 examples with different texts (3 with copies) in scope all and "
-            "crossval.all.folds is 5; no number of folds is small enough: drop the class, or "
-            "merge it with another"),
-    ],
-)  # fmt: skip
-def test_no_number_of_folds_is_advised_that_fails_too(copies: int, says: str) -> None:
-    folds = ["crossval.all.folds=5", "crossval.train.folds=5"]
-    config = load_config(TINY, [*folds, "crossval.group_duplicates=true"]).config
-    given = np.array([0] * 20 + [1] * copies)
-    labels = Labels(given, np.ones(len(given), bool))
-    groups = np.append(np.arange(20), np.full(copies, 20))
-    with pytest.raises(DataError) as caught:
-        check_folds(labels, groups, ["neg", "pos"], config)
-    assert str(caught.value) == f"class 'pos' has {says}"
-
-
-def test_the_smallest_split_decides_how_many_folds_are_advised() -> None:
-    """At most 4 folds would do in scope all, and fail in the training split."""
-    config = load_config(TINY, ["crossval.all.folds=5", "crossval.train.folds=5"]).config
-    is_train = np.array([True] * 20 + [True, True, True, False])
-    labels = Labels(np.array([0] * 20 + [1] * 4), is_train)
-    with pytest.raises(DataError, match=r"3 examples in scope train .*at most 3 folds"):
-        check_folds(labels, np.arange(24), ["neg", "pos"], config)
-
-
-def plan(run: Run) -> list[Task]:
-    labels, groups = artifacts.load_labels(run), text_groups(run)
-    return list(plan_tasks(load_tiny().config, run, labels, groups))
+def kept_with(run: Run, key: str, device: str) -> Trainings:
+    """Return what keeps the folds of `run` that were made from `key` on a kind of device."""
+    engine: Any = SimpleNamespace(device=device)
+    return Trainings(run, key, engine, lambda t: run.fold(t.scope, t.fold))
 
 
 def test_every_training_has_its_own_seed_and_the_longest_come_first(tiny_run: Run) -> None:
-    tasks = plan(tiny_run)
+    planned = plan(tiny_run)
     names = ["all fold 1", "all fold 2", "baseline", "train fold 1", "train fold 2"]
-    assert [task.name for task in tasks] == names
-    assert len({task.path for task in tasks}) == 5
-    assert [task.cost for task in tasks] == [560, 560, 800, 400, 400]
+    assert [training.name for training in planned] == names
+    assert len({training.path for training in planned}) == 5
+    assert [training.cost for training in planned] == [560, 560, 800, 400, 400]
 
 
 # --- a finished run ------------------------------------------------------------------------
 
 
 def test_probabilities_are_the_folds_put_together(tiny_run: Run) -> None:
-    labels = artifacts.load_labels(tiny_run)
+    labels = load_labels(tiny_run)
     metrics = artifacts.load_json(tiny_run.crossval_metrics)
     for scope, count in (("all", 2), ("train", 2), ("test", 1)):
         rows = labels.rows(scope)
@@ -236,11 +79,11 @@ def crossval_again(
     (run.stage("crossval") / RECORD).unlink(missing_ok=True)
     trained: list[str] = []
 
-    def watched(tasks: list[Task], told: Any) -> Any:
-        trained.extend(task.name for task in tasks)
-        return train(tasks, told)
+    def watched(planned: Sequence[Training], report: ReportEpoch) -> list[artifacts.Arrays]:
+        trained.extend(training.name for training in planned)
+        return train(planned, report)
 
-    monkeypatch.setattr(crossval, "train", watched)
+    monkeypatch.setattr(trainings, "train", watched)
     run_stage("crossval", load_tiny(*overrides), run.folder.parent)
     return trained, outputs(run)
 
@@ -282,9 +125,9 @@ def test_folds_of_other_settings_or_places_are_not_kept(
 
 
 def test_folds_of_another_device_are_not_kept(tiny_run: Run) -> None:
-    task = plan(tiny_run)[0]
-    keys = {crossval.fold_key("stage", device, task) for device in ("cpu", "gpu")}
-    assert len(keys) == 2
+    key, training = RunState(load_tiny().config, tiny_run).key("crossval"), plan(tiny_run)[0]
+    assert kept_with(tiny_run, key, "cpu")._kept(training) is not None
+    assert kept_with(tiny_run, key, "gpu")._kept(training) is None
 
 
 def test_folds_of_other_library_versions_are_not_kept(
@@ -293,14 +136,15 @@ def test_folds_of_other_library_versions_are_not_kept(
     before = outputs(run_copy)
     monkeypatch.setattr(stage, "versions", lambda names: dict.fromkeys(names, "0"))
     (run_copy.fold("all", 0)).unlink()
-    key = stage.Checked(load_tiny().config, run_copy).key("crossval")
+    key = RunState(load_tiny().config, run_copy).key("crossval")
     monkeypatch.undo()
-    assert key != stage.Checked(load_tiny().config, run_copy).key("crossval")
+    assert key != RunState(load_tiny().config, run_copy).key("crossval")
+    others = kept_with(run_copy, key, "cpu")
     for path in run_copy.stage("crossval").rglob("fold_*.npz"):
         arrays = artifacts.load_arrays(path)
         scope, fold = path.parent.name, int(path.stem[-2:])
-        task = next(t for t in plan(run_copy) if (t.scope, t.fold) == (scope, fold))
-        arrays["key"] = np.array(crossval.fold_key(key, "cpu", task))
+        training = next(t for t in plan(run_copy) if (t.scope, t.fold) == (scope, fold))
+        arrays["key"] = np.array(others._key_of(training))
         artifacts.save_arrays(path, arrays)
     trained, after = crossval_again(run_copy, monkeypatch)
     assert len(trained) == 5
@@ -365,7 +209,7 @@ def test_a_loss_that_diverges_names_the_fold_and_the_key(
         raise LossIsNaN("the loss became nan in epoch 3")
 
     monkeypatch.setattr(FastTextClassifier, "fit", diverge)
-    task = plan(tiny_run)[0]
+    training = plan(tiny_run)[0]
     words = "all fold 1: the loss became nan in epoch 3; lower model.learning_rate"
     with pytest.raises(DataError, match=words):
-        train([task], lambda name, epoch, loss: None)
+        train([training], lambda name, epoch, loss: None)

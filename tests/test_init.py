@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.artifacts import Labels
-from pipeline.config import load_config
-from pipeline.crossval import check_folds
+from pipeline.config.load import load_config
 from pipeline.data.examples import group_texts
 from pipeline.data.guess import Chosen, guess_dataset
+from pipeline.data.prepared import Labels
 from pipeline.data.sources import read_examples
-from pipeline.errors import ConfigError, DataError
+from pipeline.frame.errors import ConfigError, DataError
+from pipeline.models.folds import check_folds
 from tests.tiny import command
 
 TEXTS = [f"this is text number {n} of the file" for n in range(20)]
@@ -268,7 +268,7 @@ def test_suggested_folds_pass_the_check_of_the_stage(tmp_path: Path) -> None:
     config = load_config(output).config
     examples = read_examples(config.dataset, seed=config.seed)
     labels = Labels(examples.labels, np.array(examples.splits) == "train")
-    check_folds(labels, group_texts(examples.texts), examples.class_names, config)
+    check_folds(labels, group_texts(examples.texts), examples.class_names, config.crossval)
 
 
 @pytest.mark.parametrize("content", ["just\nlines\n", "a,b\n1,2\n3,4\n5,6\n"])

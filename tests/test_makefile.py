@@ -1,170 +1,311 @@
-"""The Makefile: the picture of the data flow, and the truth about what will run."""
+"""The Makefile: it says which command to run, and hands over what it was told as data."""
 
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from pipeline.stage import STAGES
-from tests.tiny import ROOT, SETTINGS, TINY
+from pipeline.clean import clean
+from pipeline.exchange.__main__ import exchange
+from pipeline.exchange.formats import formats
+from pipeline.frame.cli import run_command
+from pipeline.review.__main__ import given_to_make, review
+from pipeline.status import status
+from tests.commands import end_of
+from tests.tiny import ROOT, SETTINGS, STAGES, TINY, command
 
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
-
-needs_environment = pytest.mark.skipif(
-    not (ROOT / ".venv" / "bin" / "python").exists() or shutil.which("make") is None,
-    reason="needs make and the environment it makes",
-)
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_the_prerequisites_are_what_the_stage_reads(name: str) -> None:
-    rule = re.search(rf"(?m)^\$\(R\)/{name}/stage\.json:(.*)\n\t(.*)$", MAKEFILE)
-    assert rule is not None
-    prerequisites = re.findall(r"\$\(R\)/(\w+)/stage\.json", rule[1])
-    assert tuple(prerequisites) == STAGES[name].reads
-    assert rule[2] == f"$(PY) -m pipeline.{name} $(ARGS)"
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+NASTY = [
+    "'", '"', "`touch x`", ";touch x", "$(shell touch x)", "$$(touch x)", "$(touch x)", "a\nb",
+    "-rf", "--help", "🙂", "é" * 200, "configs/z;touch x;.yaml", "R&D/a.yaml", "it's.yaml",
+    "a(b).yaml", "a|touch x", "#", "%", "a\\", "$", "$(CONFIG)", "two  words ", "*", "~", "a=b",
+]  # fmt: skip
 
 
-def test_the_stages_are_in_their_order() -> None:
-    line = re.search(r"(?m)^STAGES +:= (.*)$", MAKEFILE)
-    assert line is not None
-    assert line[1].split() == list(STAGES)
+def short_name(value: str) -> str:
+    return ascii(value)[1:-1][:20]
+
+
+OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "SIZE")
+# The command of each target that takes any of them.
+TARGETS = {
+    "all": ["-m", "pipeline.run"],
+    "crossval": ["-m", "pipeline.run", "--upto", "crossval"],
+    "report": ["-m", "pipeline.report"],
+    "track": ["-m", "pipeline.report.tracking"],
+    "review": ["-m", "pipeline.review"],
+    "export": ["-m", "pipeline.exchange", "export"],
+    "clean": ["-m", "pipeline.clean"],
+    "scale": ["-m", "benchmarks.scale"],
+}
+RECORDER = """#!/bin/sh
+env -0 > environment
+printf '%s\\0' "$@" > arguments
+"""
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, tiny_results: Path) -> Path:
-    """A checkout whose environment is ready and whose results hold the finished run."""
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose environment is ready; its Python writes down what it is told."""
     folder = tmp_path / "checkout"
-    folder.mkdir()
-    for name in ("Makefile", "configs", "pipeline"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", folder)
+    shutil.copytree(ROOT / "pipeline", folder / "pipeline")
     for requirements in ROOT.glob("requirements*.txt"):
         (folder / requirements.name).touch()
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    # A link to the interpreter alone would lose the environment's packages.
-    wrapper = folder / ".venv" / "bin" / "python"
-    wrapper.write_text(f'#!/bin/sh\nexec "{ROOT}/.venv/bin/python" "$@"\n', encoding="utf-8")
-    wrapper.chmod(0o755)
     for name in ("ready", "ready-dev"):
         (folder / ".venv" / name).touch()
-    shutil.copytree(tiny_results, folder / "results")
+    write_program(folder / ".venv" / "bin" / "python", RECORDER)
     return folder
 
 
-def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+def write_program(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+def make(
+    checkout: Path, *arguments: str, env: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "LABEL_"))}
     return subprocess.run(
-        ["make", f"CONFIG={TINY}", *arguments],
+        ["make", *arguments],
         cwd=checkout,
-        env=environment | {"PYTHONPATH": str(checkout)},
+        env=kept | {"PYTHONPATH": str(checkout)} | dict(env),
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def commands(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return the stages whose command make printed."""
-    return re.findall(r"(?m)^\.venv/bin/python -m pipeline\.(\w+) --config", done.stdout)
+def told(checkout: Path) -> dict[str, str]:
+    """Return the options that the last command found in its environment."""
+    pairs = (checkout / "environment").read_text(encoding="utf-8").split("\0")
+    values = dict(pair.split("=", 1) for pair in pairs if pair)
+    mark = "LABEL_ERRORS_"
+    return {name[len(mark) :]: value for name, value in values.items() if name.startswith(mark)}
 
 
-def sets(*more: str) -> str:
-    return "SET=" + " ".join([*SETTINGS, *more])
+def arguments(checkout: Path) -> list[str]:
+    return (checkout / "arguments").read_text(encoding="utf-8").split("\0")[:-1]
 
 
-@needs_environment
-def test_a_finished_run_does_nothing_and_says_so(checkout: Path) -> None:
-    for target in ("all", "evaluate"):
-        done = make(checkout, target, sets())
-        assert done.returncode == 0, done.stderr
-        assert (
-            done.stdout == "sample: everything is up to date; the results are in results/sample/\n"
-        )
+# --- what it runs --------------------------------------------------------------------------
 
 
-@needs_environment
-def test_what_would_run_is_what_runs(checkout: Path) -> None:
-    changed = sets("evaluate.top_rows=3", "find_issues.frac_noise=0.9")
-    planned = make(checkout, "-n", "all", changed)
-    assert planned.returncode == 0, planned.stderr
-    assert commands(planned) == ["find_issues", "cleanlearn", "evaluate"]
-    assert "find_issues.frac_noise 1.0 -> 0.9" in planned.stderr
-    assert commands(make(checkout, "-n", "all", changed)) == commands(planned)
-    done = make(checkout, "all", changed)
+@needs_make
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_runs_its_command(checkout: Path, target: str) -> None:
+    done = make(checkout, target)
     assert done.returncode == 0, done.stderr
-    assert commands(done) == commands(planned)
-    assert commands(make(checkout, "-n", "all", changed)) == []
-    assert "everything is up to date" in make(checkout, "all", changed).stdout
+    assert arguments(checkout) == TARGETS[target]
+    expected = {"CONFIG": "configs/imdb.yaml", "RESULTS": "results", "FORMAT": "csv"}
+    assert {name: told(checkout)[name] for name in expected} == expected
 
 
-@needs_environment
-@pytest.mark.parametrize(
-    "given",
-    ["CONFIG=", "CONFIG=configs/", "CONFIG=..", "CONFIG=my x.yaml", "RESULTS=", "RESULTS=a b"],
-)
-def test_clean_deletes_a_run_and_nothing_else(checkout: Path, given: str) -> None:
-    done = make(checkout, "clean", given)
-    assert done.returncode != 0
-    assert given.split("=")[0] in done.stderr
-    assert "no run is there" in make(checkout, "clean", "CONFIG=configs/no_run.yaml").stdout
-    assert "no run is there" in make(checkout, "clean", "CONFIG=...yaml").stdout
-    assert (checkout / "results" / TINY.stem / "prepare").exists()
-    (checkout / "results" / "README.md").write_text("kept")
-    (checkout / "results" / TINY.stem / ".lock").touch()
-    assert "deleted results/sample" in make(checkout, "clean").stdout
-    assert [path.name for path in (checkout / "results").iterdir()] == ["README.md"]
+@needs_make
+def test_the_demo_is_of_its_config_whatever_else_is_told(checkout: Path) -> None:
+    done = make(checkout, "demo", "CONFIG=configs/other.yaml", "SET=seed=1")
+    assert done.returncode == 0, done.stderr
+    assert arguments(checkout) == ["-m", "pipeline.run"]
+    assert (told(checkout)["CONFIG"], told(checkout)["SET"]) == (str(TINY), "seed=1")
 
 
-@needs_environment
-def test_no_part_of_set_reaches_the_shell(checkout: Path) -> None:
-    done = make(checkout, "all", "SET=dataset.x=;touch${IFS}here crossval.y='$(touch here)'")
-    assert "dataset.x: unknown key" in done.stderr
-    assert "crossval.y: unknown key" in done.stderr
-    assert not (checkout / "here").exists()
-    done = make(checkout, "all", "SET=study.seeds=[1, 2]")
-    assert "SET: '2]' is no key=value; leave out the spaces" in done.stderr
-
-
-@needs_environment
-@pytest.mark.parametrize(
-    ("target", "stages"),
-    [
-        ("all", list(STAGES)),
-        ("crossval", ["prepare", "vectorize", "crossval"]),
-        ("prepare", ["prepare"]),
-    ],
-)
-def test_an_empty_folder_needs_every_stage_up_to_the_target(
-    checkout: Path, target: str, stages: list[str]
+@needs_make
+def test_it_finds_the_stages_and_the_formats_by_what_they_say_of_themselves(
+    checkout: Path,
 ) -> None:
-    shutil.rmtree(checkout / "results")
-    assert commands(make(checkout, "-n", target, sets())) == stages
+    for name in STAGES:
+        assert make(checkout, name).returncode == 0
+        assert arguments(checkout)[-1] == name
+    said = make(checkout, "help").stdout
+    listed = re.search(r"up to one of: (.*)", said)
+    offered = re.search(r"hand them over: (.*)", said)
+    assert listed is not None and set(listed[1].split()) == set(STAGES)
+    assert offered is not None and set(offered[1].split()) == set(formats())
 
 
-@needs_environment
-def test_a_damaged_file_runs_again_from_its_stage(checkout: Path) -> None:
-    (checkout / "results" / "sample" / "evaluate" / "report.html").write_text("")
-    planned = make(checkout, "-n", "all", sets())
-    assert commands(planned) == ["evaluate"]
-    assert "report.html is damaged" in planned.stderr
-
-
-@needs_environment
-def test_a_refused_config_stops_make_with_its_lines(checkout: Path) -> None:
-    done = make(checkout, "all", sets("model.epocs=3"))
-    assert done.returncode == 2
-    assert "error: --set model.epocs=3: model.epocs: unknown key" in done.stderr
-    assert commands(done) == []
-
-
-@needs_environment
+@needs_make
 def test_make_alone_prints_the_targets(checkout: Path) -> None:
     done = make(checkout)
     for target in ("make demo", "make all", "make test", "make check", "make clean"):
         assert target in done.stdout
-    assert commands(done) == []
+    assert not (checkout / "arguments").exists()
+
+
+@needs_make
+def test_a_command_that_fails_stops_make(checkout: Path) -> None:
+    write_program(checkout / ".venv" / "bin" / "python", "#!/bin/sh\necho error: no >&2\nexit 3\n")
+    for target in ("all", "study", "clean"):
+        done = make(checkout, target)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[0] == "error: no"
+
+
+# --- values are data -----------------------------------------------------------------------
+
+
+@needs_make
+@pytest.mark.parametrize("value", NASTY, ids=short_name)
+def test_a_value_reaches_the_command_as_it_is_and_is_never_run(checkout: Path, value: str) -> None:
+    """Given to make or in its environment: no shell and no make looks into it."""
+    values = dict.fromkeys(OPTIONS, value)
+    before = sorted(path.name for path in checkout.iterdir())
+    for target in TARGETS:
+        given = [f"{name}={text}" for name, text in values.items()]
+        for told_by in ((given, {}), ([], values)):
+            done = make(checkout, target, *told_by[0], env=told_by[1])
+            assert done.returncode == 0, done.stderr
+            assert arguments(checkout) == TARGETS[target]
+            assert told(checkout) == values
+            for name in ("arguments", "environment"):
+                (checkout / name).unlink()
+    assert sorted(path.name for path in checkout.iterdir()) == before
+
+
+def of_make(name: str) -> tuple[Callable[..., None], list[str]]:
+    """Return a command that reads option `name`, with its arguments."""
+    return {
+        "CONFIG": (status, []),
+        "RESULTS": (status, []),
+        "SET": (status, []),
+        "SCOPE": (review, []),
+        "REVIEW": (review, given_to_make()),
+        "FORMAT": (exchange, ["export"]),
+        "PUSH": (exchange, ["export"]),
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["CONFIG", "RESULTS", "SET", "SCOPE", "REVIEW", "FORMAT", "PUSH"])
+@pytest.mark.parametrize("value", NASTY, ids=short_name)
+def test_a_value_is_taken_or_refused_in_a_line(
+    name: str,
+    value: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = ROOT / TINY
+    monkeypatch.chdir(tmp_path)
+    defaults = {"CONFIG": str(config), "RESULTS": "results", "FORMAT": "csv"}
+    for option, text in (defaults | {name: value}).items():
+        monkeypatch.setenv(f"LABEL_ERRORS_{option}", text)
+    function, argv = of_make(name)
+    code = end_of(lambda: run_command(function), monkeypatch, *argv)
+    said = capsys.readouterr().err
+    assert code in ((0,) if not said else (2, 4, 7))
+    assert all(line.startswith("error: ") and line.isprintable() for line in said.splitlines())
+    assert len(said.splitlines()) <= (len(value.split()) if name == "SET" else 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["CONFIG", "RESULTS"])
+def test_an_empty_value_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It must not mean the folder it would be joined to: `make clean RESULTS=`."""
+    for option, text in {"CONFIG": str(TINY), "RESULTS": "results", name: ""}.items():
+        monkeypatch.setenv(f"LABEL_ERRORS_{option}", text)
+    assert end_of(lambda: run_command(clean), monkeypatch) == 2
+    assert capsys.readouterr().err == f"error: {name}: is empty; leave it out or name a path\n"
+
+
+# --- the commands behind it ----------------------------------------------------------------
+
+
+def told_tiny(results: Path, *more: str) -> dict[str, str]:
+    """Return the environment in which make starts the commands of a tiny run."""
+    values = {"CONFIG": str(TINY), "RESULTS": str(results), "SET": " ".join([*SETTINGS, *more])}
+    return {f"LABEL_ERRORS_{name}": value for name, value in values.items()}
+
+
+def test_a_finished_run_does_nothing_and_says_so(results_copy: Path) -> None:
+    first = command("run", env=told_tiny(results_copy))
+    assert first.returncode == 0, first.stderr
+    assert "report " in first.stdout
+    done = command("run", env=told_tiny(results_copy))
+    where = results_copy / TINY.stem
+    words = f"sample: everything is up to date; the results are in {where}/\n"
+    assert (done.stdout, done.stderr) == (words, "")
+
+
+def test_what_would_run_is_what_runs(results_copy: Path) -> None:
+    env = told_tiny(results_copy, "evaluate.top_rows=3", "find_issues.frac_noise=0.9")
+    planned = command("status", env=env)
+    assert planned.stdout.split() == ["find_issues", "cleanlearn", "evaluate"]
+    assert "find_issues.frac_noise 1.0 -> 0.9" in planned.stderr
+    done = command("run", env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == planned.stderr
+    assert re.findall(r"(?m)^(\w+) +done in", done.stdout) == planned.stdout.split()
+    assert command("status", env=env).stdout.split() == []
+
+
+def test_only_what_is_wanted_runs(results_copy: Path) -> None:
+    env = told_tiny(results_copy, "find_issues.frac_noise=0.9")
+    done = command("run", "--upto", "find_issues", env=env)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"(?m)^(\w+) +done in", done.stdout) == ["find_issues"]
+    assert command("status", env=env).stdout.split() == ["cleanlearn", "evaluate"]
+    for name in ("run", "status"):
+        refused = command(name, "--upto", "nonsense", env=env)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("error: --upto nonsense: must be one of prepare, ")
+
+
+def test_a_stage_that_fails_ends_the_run_with_its_code(results_copy: Path) -> None:
+    """And the stages after it do not start."""
+    env = told_tiny(results_copy, "cleanlearn.max_pruned_fraction=0.001")
+    done = command("run", env=env)
+    assert done.returncode == 3
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1
+    assert "evaluate" not in done.stdout
+
+
+def test_a_refused_config_stops_the_run_with_its_lines(tmp_path: Path) -> None:
+    done = command("run", env=told_tiny(tmp_path, "model.epocs=3"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --set model.epocs=3: model.epocs: unknown key")
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_value_with_spaces_is_several_words_of_set(tmp_path: Path) -> None:
+    done = command("status", env=told_tiny(tmp_path, "study.seeds=[1, 2]"))
+    assert done.returncode == 2
+    assert "error: --set 2]: write it as section.key=value" in done.stderr
+
+
+@pytest.mark.parametrize("given", ["configs/", "..", "my x.yaml", "/", ".", "configs/sample.txt"])
+def test_clean_refuses_what_names_no_run(
+    results_copy: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    argv = ["--config", given, "--results", str(results_copy)]
+    assert end_of(lambda: run_command(clean), monkeypatch, *argv) == 2
+    assert (results_copy / TINY.stem / "prepare").exists()
+
+
+def test_clean_deletes_a_run_and_nothing_else(
+    results_copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (results_copy / "README.md").write_text("kept")
+    shutil.copytree(results_copy / TINY.stem, results_copy / "other")
+    corrections = results_copy.parent / "corrections"
+    corrections.mkdir()
+
+    def cleaned(config: str) -> str:
+        argv = ["--config", config, "--results", str(results_copy)]
+        assert end_of(lambda: run_command(clean), monkeypatch, *argv) == 0
+        return capsys.readouterr().out
+
+    assert "no run is there" in cleaned("configs/no_run.yaml")
+    assert "no run is there" in cleaned(str(TINY))  # a folder that no run has locked
+    (results_copy / TINY.stem / ".lock").touch()
+    assert cleaned(str(TINY)) == f"deleted {results_copy / TINY.stem}\n"
+    assert sorted(path.name for path in results_copy.iterdir()) == ["README.md", "other"]
+    assert corrections.exists()

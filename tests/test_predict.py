@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.errors import ArtifactError
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError
+from pipeline.frame.run import Run
 from pipeline.predict import predict
 from tests.tiny import command
 
@@ -57,8 +57,8 @@ def test_a_damaged_model_is_one_line(run_copy: Run, content: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_model_is_one_line(run_copy: Run) -> None:
-    with pytest.raises(ArtifactError, match=r"test_pred_probs.npz: is no model of this pipeline"):
+def test_what_is_not_a_model_is_one_line(run_copy: Run) -> None:
+    with pytest.raises(ArtifactError, match=r"test_pred_probs.npz: is not a model of this pip"):
         predict(["a"], run_copy.test_pred_probs)
 
 

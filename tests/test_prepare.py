@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.data.examples import Examples, group_texts
-from pipeline.errors import DataError
-from pipeline.prepare import check, describe, fingerprint, read_examples
+from pipeline.data.examples import Examples, fingerprint, group_texts
+from pipeline.data.sources import read_examples
+from pipeline.frame import artifacts
+from pipeline.frame.errors import DataError
+from pipeline.frame.run import Run
+from pipeline.prepare import check, describe
 from tests.data.sources import KEYS
 from tests.tiny import load_tiny, run_stage
 

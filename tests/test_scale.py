@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import scale
-from pipeline.config import load_config
+from pipeline.config.load import load_config
 from tests.tiny import ROOT
 
 

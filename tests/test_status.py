@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import Run
-from pipeline.stage import STAGES
+from pipeline.frame.run import Run
 from pipeline.status import status
-from tests.tiny import SETTINGS, TINY
+from tests.tiny import SETTINGS, STAGES, TINY
 
 
 def test_nothing_has_been_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

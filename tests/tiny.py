@@ -1,17 +1,20 @@
 """A config small enough to run the six stages in seconds, and how to run them in this process."""
 
-import importlib
+import dataclasses
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from pipeline.artifacts import Run
-from pipeline.config import Loaded, load_config
-from pipeline.stage import STAGES, execute, hashes, save_record
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame.record import hashes, save_record
+from pipeline.frame.run import Run
+from pipeline.frame.stage import Context, execute, stages
 
+STAGES = stages()
 ROOT = Path(__file__).parent.parent
 TINY = Path("configs/sample.yaml")
 SETTINGS = (
@@ -32,14 +35,33 @@ def load_tiny(*overrides: str) -> Loaded:
     return load_config(TINY, [*SETTINGS, *overrides])
 
 
+def run_work(name: str, work: Callable[[Context], None], loaded: Loaded, run: Run) -> None:
+    """Run stage `name` with other work than its own."""
+
+    @functools.wraps(work)
+    def named(context: Context) -> None:
+        work(context)
+
+    named.__name__ = name
+    execute(dataclasses.replace(STAGES[name], work=named), loaded, run)
+
+
 def run_stage(name: str, loaded: Loaded, results: Path) -> None:
-    work = getattr(importlib.import_module(f"pipeline.{name}"), name)
-    execute(name, work, loaded, Run(results / loaded.run))
+    execute(STAGES[name], loaded, Run(results / loaded.run))
 
 
 def run_stages(loaded: Loaded, results: Path, upto: str = "evaluate") -> None:
     for name in list(STAGES)[: list(STAGES).index(upto) + 1]:
         run_stage(name, loaded, results)
+
+
+def below(name: str) -> set[str]:
+    """Return a stage and all that read what it wrote."""
+    stale = {name}
+    for other, stage in STAGES.items():
+        if stale & set(stage.reads):
+            stale.add(other)
+    return stale
 
 
 def command(
@@ -77,5 +99,5 @@ def save_records(run: Run, **measured: object) -> None:
         run.stage(name).mkdir(parents=True, exist_ok=True)
         outputs[name] = hashes(run.stage(name))
         inputs = {f"{up}/{file}": sha for up in stage.reads for file, sha in outputs[up].items()}
-        made = {"stage": name, "config": {}, "code": "", "inputs": inputs}
+        made = {"stage": name, "config": {}, "code": "", "versions": {}, "inputs": inputs}
         save_record(run.stage(name), measured | made | {"outputs": outputs[name]})

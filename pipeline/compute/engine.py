@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, Self
 
 from pipeline.compute.local import WORKER_BYTES, R, T, Work, Workers
-from pipeline.progress import StageProgress
-from pipeline.schema import Compute
+from pipeline.compute.sections import Compute
+from pipeline.frame.progress import StageProgress
 
 
 class Engine(Protocol):

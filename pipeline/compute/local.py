@@ -19,11 +19,11 @@ from typing import Any, Protocol, Self, TypeVar
 
 from joblib import cpu_count
 
-from pipeline.compute.device import choose_device, import_tensorflow, load_tensorflow
 from pipeline.compute.resources import free_memory
-from pipeline.errors import ResourceError
-from pipeline.progress import StageProgress
-from pipeline.schema import Compute
+from pipeline.compute.sections import Compute
+from pipeline.frame.errors import ResourceError
+from pipeline.frame.progress import StageProgress
+from pipeline.frame.tensorflow import choose_device, import_tensorflow, load_tensorflow
 
 WORKER_BYTES = 500_000_000  # of a process that only vectorizes
 
@@ -36,13 +36,13 @@ class Task(Protocol):
     @property
     def epochs(self) -> int: ...
     @property
-    def together(self) -> Hashable | None: ...
+    def stack_shape(self) -> Hashable | None: ...
 
 
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
-Told = Callable[[str, int, float], None]
-Work = Callable[[Sequence[T], Told], list[R]]
+ReportEpoch = Callable[[str, int, float], None]
+Work = Callable[[Sequence[T], ReportEpoch], list[R]]
 
 
 class Workers:
@@ -100,7 +100,7 @@ class Workers:
         else:
             groups = [[task] for task in in_starting_order(tasks, self.count)]
         finished = (
-            ((group, work(group, meter.told)) for group in groups)
+            ((group, work(group, meter.report)) for group in groups)
             if self._pool is None
             else self._run_in_pool(self._pool, work, groups, meter)
         )
@@ -189,7 +189,7 @@ def group_tasks(tasks: Sequence[T]) -> list[list[T]]:
     groups: dict[Hashable, list[T]] = {}
     for place, task in enumerate(tasks):
         alone = ("alone", place)
-        groups.setdefault(alone if task.together is None else task.together, []).append(task)
+        groups.setdefault(alone if task.stack_shape is None else task.stack_shape, []).append(task)
     return list(groups.values())
 
 
@@ -221,7 +221,7 @@ class Meter:
         self.epochs = {task.name: task.epochs for task in tasks}
         self.done = dict.fromkeys(self.cost, 0.0)
 
-    def told(self, name: str, epoch: int, loss: float) -> None:
+    def report(self, name: str, epoch: int, loss: float) -> None:
         self.done[name] = self.cost[name] * epoch / self.epochs[name]
         text = f"{name}, epoch {epoch}, loss {loss:.3f}"
         self.progress.update(sum(self.done.values()), self.total, text)
@@ -234,7 +234,7 @@ class Meter:
 def _pass_on(reports: Any, meter: Meter) -> None:
     while True:
         try:
-            meter.told(*reports.get_nowait())
+            meter.report(*reports.get_nowait())
         except queue.Empty:
             return
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import UTF16_MARKS, decode, open_bytes, short
-from pipeline.errors import DataError
+from pipeline.data.files import UTF16_MARKS, decode, open_bytes
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import short
 
 DELIMITERS = (",", ";", "\t", "|")
 LABEL_NAMES = (
@@ -116,7 +117,7 @@ def columns_of_jsonl(path: Path) -> tuple[Columns, list[str]]:
         names = [name for name in record if name not in nested]
     except (ValueError, AttributeError, RecursionError):
         names, nested = [], []
-    # A first line that is no object is told by the strict reader.
+    # A first line that is not an object is told by the strict reader.
     return read_jsonl(path, names or nested or ["text"]).columns, nested
 
 
@@ -125,7 +126,7 @@ def columns_of_parquet(path: Path) -> tuple[Columns, list[str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.data.records import read_parquet
+    from pipeline.data.columnar import read_parquet
 
     try:
         names, nested = column_names(pq.read_schema(path))

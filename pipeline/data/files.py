@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pipeline.errors import DataError
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import short, shown
 
 GZIP = b"\x1f\x8b"
 OTHER_FORMATS = {
@@ -24,24 +25,6 @@ OTHER_FORMATS = {
 }
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 DECODED = 1 << 20  # bytes at a time
-
-
-def shown(value: object, limit: int = 40) -> str:
-    """Return `value` as one short ASCII literal, safe for a terminal."""
-    text = ascii(value if not isinstance(value, str) else value[: limit + 1])
-    return text if len(text) <= limit + 2 else text[: limit - 1] + "..."
-
-
-def more_rows(count: int) -> str:
-    """Return how many rows are like the one an error line names, " (and 3 more rows)", or ""."""
-    return f" (and {count:,} more row{'s' if count > 1 else ''})" if count else ""
-
-
-def short(path: Path | str) -> str:
-    """Return a path for an error line: all of it, or its end when it is long."""
-    text = str(path)
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return printable if len(printable) <= 110 else "..." + printable[-107:]
 
 
 def check_file(path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.examples import Examples
-from pipeline.data.files import decode, short, shown
-from pipeline.data.sections import FolderDataset, SplitByName, SplitDrawn
+from pipeline.data.files import decode
+from pipeline.data.sources import FolderDataset, SplitByName, SplitDrawn
 from pipeline.data.splits import check_splits, draw_test_split
-from pipeline.errors import DataError
-from pipeline.scratch import StoredTexts
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import short, shown
+from pipeline.frame.scratch import StoredTexts
 
 SUFFIX = ".txt"
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
@@ -96,7 +97,7 @@ def _class_names(folder: Path) -> list[str]:
         have = sorted(p.name for p in folder.parent.iterdir()) if folder.parent.is_dir() else []
         listed = ", ".join(map(shown, have[:5])) or "nothing"
         raise DataError(
-            f"{short(folder)}: is no folder (beside it: {listed}); correct dataset.path or "
+            f"{short(folder)}: is not a folder (beside it: {listed}); correct dataset.path or "
             "dataset.split"
         )
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and any(p.glob(f"*{SUFFIX}")))

@@ -18,8 +18,8 @@ from pipeline.data.columns import (
     columns_of_jsonl,
     columns_of_parquet,
 )
-from pipeline.data.files import short, shown
-from pipeline.errors import ConfigError, DataError
+from pipeline.frame.errors import ConfigError, DataError
+from pipeline.frame.messages import short, shown
 
 ID_NAME = re.compile(r"id|.*[_ -]id")
 TEST_NAMES = ("test", "testing", "validation", "valid", "dev", "eval")

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import short, shown
-from pipeline.data.records import BATCH, Records, records_of_batches
-from pipeline.errors import DataError
+from pipeline.data.columnar import BATCH, records_of_batches
+from pipeline.data.records import Records
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import short, shown
 
 # train.parquet, train-00000-of-00002.parquet, train-00000-of-00002-3fa1.parquet
 PARQUET = re.compile(r"([A-Za-z0-9_.]+?)(-\d{5}-of-\d{5}.*)?\.parquet")
@@ -20,7 +21,7 @@ def saved_splits(path: Path) -> dict[str, list[Path]]:
         DataError: no such folder, or nothing in it that was saved by `datasets`.
     """
     if not path.is_dir():
-        raise DataError(f"{short(path)}: is no folder; name the folder that was saved")
+        raise DataError(f"{short(path)}: is not a folder; name the folder that was saved")
     if (path / "dataset_dict.json").is_file():
         names = _json(path / "dataset_dict.json").get("splits", [])
         return {name: _arrow_files(path / name) for name in names}

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from pipeline.data.files import more_rows, shown
-from pipeline.errors import DataError
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import more_rows, shown
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 WHOLE_FLOAT = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
@@ -30,7 +30,7 @@ def resolve_labels(
             the order of their characters.
 
     Raises:
-        DataError: a blank label, one that is no class, names mixed with numbers, fractions,
+        DataError: a blank label, one that is not a class, names mixed with numbers, fractions,
             -1 (no label), one class only, or more classes than a classification has.
     """
     first: dict[str, int] = {}
@@ -105,7 +105,7 @@ def _derived(written: dict[str, str], count: int, fault: Fault) -> Names:
     fractions = [value for value in written if FRACTION.fullmatch(written[value])]
     words = [value for value in written if not INTEGER.fullmatch(written[value])]
     if others := fractions or (words if numbers else []):
-        what = "a fraction" if fractions else "no number, and others are"
+        what = "a fraction" if fractions else "not a number, and others are"
         what, hint = f"label {shown(others[0])} is {what}", "list the names in dataset.classes"
         raise fault(others[0], what, f"correct it, or {hint}", others)
     if negative := [value for value in written if numbers and int(written[value]) < 0]:

@@ -1,4 +1,4 @@
-"""Records of CSV, JSONL and Parquet files as the texts they hold, each with its place.
+"""Records of CSV and JSONL files as the texts they hold, each with its place.
 
 Read exactly: nothing is trimmed, converted or dropped, and what cannot be read exactly stops
 the run with the file, the line, the column and the value.
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import decode, open_bytes, open_text, short, shown
-from pipeline.errors import DataError
-from pipeline.scratch import StoredTexts
+from pipeline.data.files import decode, open_bytes, open_text
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import short, shown
+from pipeline.frame.scratch import StoredTexts
 
 FIELD_LIMIT = 2**31 - 1
-BATCH = 8192  # rows of a table at a time
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_csv(
         if not first:
             raise DataError(f"{short(path)}:{line}: the first line is blank; delete it")
         names = columns or first
-        _check_columns(path, line, names, wanted, delimiter, first)
+        check_columns(path, line, names, wanted, delimiter, first)
         indices = [names.index(name) for name in wanted]
         lines = array("q")
         values = [StoredTexts() for _ in wanted]
@@ -129,7 +129,7 @@ def _field_count(
     )
 
 
-def _check_columns(
+def check_columns(
     path: Path, line: int, names: list[str], wanted: list[str], delimiter: str, first: list[str]
 ) -> None:
     if len(set(names)) < len(names):
@@ -165,7 +165,7 @@ def read_jsonl(path: Path, wanted: list[str]) -> Records:
     """Return the values `wanted` of one JSON object per line; numbers as they are written.
 
     Raises:
-        DataError: a JSON array, a line that is no object, a key missing or twice, a value that
+        DataError: a JSON array, a line that is not an object, a key missing or twice, a value that
             is null, a list or an object, or half of a surrogate pair.
     """
     columns = {name: StoredTexts() for name in wanted}
@@ -266,101 +266,3 @@ def check_text(value: str, place: str) -> None:
     except UnicodeEncodeError as error:
         half = shown(value[error.start])
         raise DataError(f"{place}: holds half of a surrogate pair ({half}); delete it") from None
-
-
-# --- Parquet and Arrow ----------------------------------------------------------------------
-
-
-def read_parquet(path: Path, wanted: list[str]) -> Records:
-    """Return the columns `wanted` of a Parquet file; numbers and booleans as text.
-
-    Raises:
-        DataError: damaged, columns missing, a null, or a type that is no text or number.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    _check_parquet(path)
-    try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            _check_columns(path, 1, schema.names, wanted, "", schema.names)
-            batches = file.iter_batches(batch_size=BATCH, columns=wanted)
-            return records_of_batches(batches, schema, wanted, path)
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise DataError(f"{short(path)}: damaged Parquet ({reason}); fetch it again") from None
-
-
-def _check_parquet(path: Path) -> None:
-    from pipeline.data.files import check_file
-
-    check_file(path)
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start != b"PAR1":
-        raise DataError(
-            f"{short(path)}: is not Parquet (it begins with {shown(start)}); "
-            "set dataset.source to what it is"
-        )
-
-
-def records_of_batches(
-    batches: Iterable[Any], schema: Any, wanted: list[str], path: Path
-) -> Records:
-    """Return the columns `wanted` of Arrow record batches as texts; see read_parquet."""
-    columns = {name: StoredTexts() for name in wanted}
-    row = 0
-    for batch in batches:
-        for name, values in columns.items():
-            values.extend(_arrow_texts(batch.column(name), name, path, row))
-        row += len(batch)
-    if not row:
-        raise DataError(f"{short(path)}: has no records; name another file")
-    names = class_names_of_schema(schema)
-    return Records(path, {**columns}, lambda i: f"{short(path)}: row {i}", names)
-
-
-def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:
-    """Return the values of a piece of a column that begins at row `first`."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if column.null_count:
-        row = first + pc.index(column.is_null(), True).as_py()
-        raise DataError(
-            f"{short(path)}: row {row}, column {shown(name)}: is null; give every row a value, "
-            "or delete the row"
-        )
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
-    if not any(kind(column.type) for kind in (*kinds, pa.types.is_integer, pa.types.is_floating)):
-        raise DataError(
-            f"{short(path)}: column {shown(name)} holds {shown(str(column.type))}, not text or "
-            "numbers; convert it, or name another column"
-        )
-    try:
-        values = column.to_pylist()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{short(path)}: column {shown(name)}: {shown(error.object[:20])} is not UTF-8; "
-            "write the file again"
-        ) from None
-    if pa.types.is_boolean(column.type):
-        return ["true" if value else "false" for value in values]
-    return [value if isinstance(value, str) else repr(value) for value in values]
-
-
-def class_names_of_schema(schema: Any) -> dict[str, list[str]]:
-    """Return {column: class names} that Hugging Face `datasets` wrote into a schema."""
-    metadata = (schema.metadata or {}).get(b"huggingface")
-    try:
-        features = json.loads(metadata)["info"]["features"] if metadata else {}
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return {
-        name: feature["names"]
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-    }

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts
-from pipeline.errors import ResourceError
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ResourceError
+from pipeline.frame.files import atomic_write
 
 
 class TokenRows:
@@ -68,7 +69,7 @@ class ArrayFile:
 @contextlib.contextmanager
 def array_writer(path: Path, shape: tuple[int, int], dtype: np.dtype) -> Iterator[ArrayFile]:
     """Yield an array to fill with rows; `path` appears when the block ends."""
-    with artifacts.atomic_write(path) as file:
+    with atomic_write(path) as file:
         header = {
             "descr": np.lib.format.dtype_to_descr(dtype),
             "fortran_order": False,

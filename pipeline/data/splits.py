@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipeline.data.files import more_rows, shown
-from pipeline.errors import DataError
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import more_rows, shown
 
 
 def draw_test_split(labels: np.ndarray, *, test_fraction: float, seed: int) -> list[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.data.columnar import read_parquet
 from pipeline.data.examples import Examples, group_texts
-from pipeline.data.files import more_rows, short, shown
 from pipeline.data.huggingface import read_split, saved_splits
 from pipeline.data.labels import resolve_labels
-from pipeline.data.records import Records, read_csv, read_jsonl, read_parquet
-from pipeline.data.sections import (
+from pipeline.data.records import Records, read_csv, read_jsonl
+from pipeline.data.sources import (
     CsvDataset,
     HuggingFaceDataset,
     JsonlDataset,
@@ -21,24 +21,64 @@ from pipeline.data.sections import (
     SplitByFile,
     SplitByName,
     SplitDrawn,
+    TableDataset,
 )
 from pipeline.data.splits import check_splits, draw_test_split, name_splits
-from pipeline.errors import DataError
-from pipeline.scratch import StoredTexts
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import more_rows, short, shown
+from pipeline.frame.scratch import StoredTexts
 
-Table = CsvDataset | JsonlDataset | ParquetDataset | HuggingFaceDataset
+Parts = list[tuple[str, Records]]
 
 
-def read_table(dataset: Table, *, seed: int) -> Examples:
+def read_csv_dataset(dataset: CsvDataset, *, seed: int) -> Examples:
+    """Return the examples of a CSV or TSV file; see read_table."""
+
+    def read(path: Path, names: list[str]) -> Records:
+        return read_csv(
+            path,
+            names,
+            columns=dataset.columns,
+            delimiter=dataset.delimiter,
+            encoding=dataset.encoding,
+        )
+
+    return read_table(dataset, _read_files(dataset, read), seed=seed)
+
+
+def read_jsonl_dataset(dataset: JsonlDataset, *, seed: int) -> Examples:
+    """Return the examples of a file of JSON lines; see read_table."""
+    return read_table(dataset, _read_files(dataset, read_jsonl), seed=seed)
+
+
+def read_parquet_dataset(dataset: ParquetDataset, *, seed: int) -> Examples:
+    """Return the examples of a Parquet file; see read_table."""
+    return read_table(dataset, _read_files(dataset, read_parquet), seed=seed)
+
+
+def read_saved_dataset(dataset: HuggingFaceDataset, *, seed: int) -> Examples:
+    """Return the examples of a folder saved by Hugging Face `datasets`; see read_table."""
+    path, split, names = Path(dataset.path), dataset.split, _wanted(dataset)
+    files = saved_splits(path)
+    chosen = {name: name for name in files}
+    if isinstance(split, SplitByName):
+        chosen = {"train": split.train, "test": split.test}
+    parts = [(name, read_split(path, files, saved, names)) for name, saved in chosen.items()]
+    return read_table(dataset, parts, seed=seed)
+
+
+def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
     """Return the examples of a table in the order of its records, the training file first.
 
     Ids are the id column, or "train/17" for record 17 of the training split; where the split is
     a column or drawn, "NAME/17" for record 17 of NAME.csv, whatever its split.
 
+    Args:
+        parts: (name for the ids, records) of each part that was read.
+
     Raises:
         DataError: see pipeline.data.records and pipeline.data.labels; or an id is not unique.
     """
-    parts = _read_parts(dataset)
     starts = list(itertools.accumulate((len(part) for _, part in parts), initial=0))
 
     def place(row: int) -> str:
@@ -69,45 +109,26 @@ def read_table(dataset: Table, *, seed: int) -> Examples:
     return Examples(name, class_names, ids, splits, labels, join_texts(texts))
 
 
-def _read_parts(dataset: Table) -> list[tuple[str, Records]]:
-    path, split = Path(dataset.path), dataset.split
-    names = list(dict.fromkeys([*dataset.text_columns, dataset.label_column]))
-    names += [name for name in [dataset.id_column] if name is not None and name not in names]
-    if isinstance(dataset, HuggingFaceDataset):
-        files = saved_splits(path)
-        if isinstance(split, SplitByName):
-            return [
-                (name, read_split(path, files, saved, names))
-                for name, saved in (("train", split.train), ("test", split.test))
-            ]
-        return [(saved, read_split(path, files, saved, names)) for saved in files]
+def _read_files(
+    dataset: TableDataset, read: Callable[[Path, list[str]], Records]
+) -> list[tuple[str, Records]]:
+    path, split, names = Path(dataset.path), dataset.split, _wanted(dataset)
     if isinstance(split, SplitByFile):
-        tested = Path(split.test_path)
-        return [
-            ("train", _read_file(dataset, path, names)),
-            ("test", _read_file(dataset, tested, names)),
-        ]
+        return [("train", read(path, names)), ("test", read(Path(split.test_path), names))]
     if isinstance(split, SplitByColumn):
         names += [split.column] if split.column not in names else []
-    return [(path.name.split(".")[0], _read_file(dataset, path, names))]
+    return [(path.name.split(".")[0], read(path, names))]
 
 
-def _read_file(dataset: Table, path: Path, names: list[str]) -> Records:
-    if isinstance(dataset, CsvDataset):
-        return read_csv(
-            path,
-            names,
-            columns=dataset.columns,
-            delimiter=dataset.delimiter,
-            encoding=dataset.encoding,
-        )
-    return (
-        read_jsonl(path, names) if isinstance(dataset, JsonlDataset) else read_parquet(path, names)
-    )
+def _wanted(dataset: TableDataset) -> list[str]:
+    """Return the columns to read, each once."""
+    names = [*dataset.text_columns, dataset.label_column]
+    names += [dataset.id_column] if dataset.id_column is not None else []
+    return list(dict.fromkeys(names))
 
 
 def _split(
-    dataset: Table,
+    dataset: TableDataset,
     parts: list[tuple[str, Records]],
     labels: np.ndarray,
     *,

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.compute.device import load_tensorflow
 from pipeline.data.examples import Examples
 from pipeline.data.labels import resolve_labels
-from pipeline.data.sections import TfdsDataset
+from pipeline.data.sources import TfdsDataset
 from pipeline.data.tables import join_texts
-from pipeline.errors import ConfigError, DataError, NetworkError
-from pipeline.scratch import StoredTexts
+from pipeline.frame.errors import ConfigError, DataError, NetworkError
+from pipeline.frame.scratch import StoredTexts
+from pipeline.frame.tensorflow import load_tensorflow
 
 BATCH = 2048
 CONNECT_SECONDS = 5
@@ -24,7 +24,7 @@ DOWNLOAD_HOST = ("storage.googleapis.com", 443)
 DEFAULT_FOLDER = "~/tensorflow_datasets"
 
 
-def read_tfds(dataset: TfdsDataset) -> Examples:
+def read_tfds(dataset: TfdsDataset, **_: Any) -> Examples:
     """Return train + test of a TFDS text set, in the order TFDS reads "train+test".
 
     The published row numbers of IMDb refer to that order (splits interleaved in blocks of 16).
@@ -79,7 +79,7 @@ def _labels(values: list[Any], features: Any, dataset: TfdsDataset) -> tuple[lis
     """Return class names and (n,) class indices.
 
     Raises:
-        DataError: an example has no label (-1), or the labels are no classes.
+        DataError: an example has no label (-1), or the labels are not classes.
     """
     texts = [value.decode() if isinstance(value, bytes) else repr(value) for value in values]
     if "-1" in texts:

@@ -2,19 +2,27 @@
 
 from enum import StrEnum
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import typer
 
-from pipeline.artifacts import Run
-from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import load_config
-from pipeline.errors import ConfigError
-from pipeline.exchange import argilla, dataset, huggingface, label_studio, spreadsheet
-from pipeline.exchange.decisions import take_back
-from pipeline.review.__main__ import ScopeOption, account_name
-from pipeline.review.queue import load_queue
+from pipeline.config.load import load_config
+from pipeline.corrections.merge import take_back
+from pipeline.corrections.queue import load_queue
+from pipeline.exchange.formats import Format, formats
+from pipeline.frame.cli import (
+    RESULTS,
+    VARIABLE,
+    ConfigOption,
+    ResultsOption,
+    ScopeOption,
+    SetOption,
+    account_name,
+    run_command,
+)
+from pipeline.frame.errors import ConfigError
+from pipeline.frame.messages import for_terminal, shown
+from pipeline.frame.run import Run
 
 
 class Action(StrEnum):
@@ -22,28 +30,15 @@ class Action(StrEnum):
     IMPORT = "import"
 
 
-class Format(StrEnum):
-    CSV = "csv"
-    LABEL_STUDIO = "label_studio"
-    ARGILLA = "argilla"
-    HUGGINGFACE = "huggingface"
-    DATASET = "dataset"
-
-
-MODULES: dict[Format, ModuleType] = {
-    Format.CSV: spreadsheet,
-    Format.LABEL_STUDIO: label_studio,
-    Format.ARGILLA: argilla,
-    Format.HUGGINGFACE: huggingface,
-    Format.DATASET: dataset,
-}
-WHOLE = (Format.HUGGINGFACE, Format.DATASET)
-
-
 def exchange(
     action: Annotated[Action, typer.Argument(help="export, or import FILE.")],
     config: ConfigOption,
-    format_: Annotated[Format, typer.Option("--format", help="Whose format.")],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", envvar=f"{VARIABLE}FORMAT", help=f"One of {', '.join(formats())}."
+        ),
+    ],
     file: Annotated[
         Path | None, typer.Argument(help="import: the file (huggingface: the folder) to read.")
     ] = None,
@@ -54,7 +49,12 @@ def exchange(
         Path | None, typer.Option(help="export: folder; else results/<run>/exchange/<format>.")
     ] = None,
     push: Annotated[
-        str | None, typer.Option(metavar="USER/NAME", help="huggingface: upload to the Hub too.")
+        str | None,
+        typer.Option(
+            metavar="USER/NAME",
+            envvar=f"{VARIABLE}PUSH",
+            help="huggingface: upload to the Hub too.",
+        ),
     ] = None,
     reviewer: Annotated[
         str | None, typer.Option(help="import: for decisions without a name; else the account's.")
@@ -64,19 +64,14 @@ def exchange(
 
     Imported decisions go to the run's journal: all of them, or, after an error, none.
     """
-    if (file is not None) != (action is Action.IMPORT):
-        raise ConfigError("write `export` without a file, or `import FILE`")
-    if push and (format_ is not Format.HUGGINGFACE or action is not Action.EXPORT):
-        raise ConfigError("--push goes with export --format huggingface")
-    if scope != "all" and (format_ in WHOLE or action is Action.IMPORT):
-        raise ConfigError(f"--scope goes with export; {' and '.join(WHOLE)} hold every example")
-    if format_ is Format.DATASET and action is Action.IMPORT:
-        raise ConfigError("--format dataset goes with export; it holds no decisions to import")
+    chosen = formats().get(format_)
+    if chosen is None:
+        raise ConfigError(f"--format {shown(format_)}: must be one of {', '.join(formats())}")
+    check_options(action, format_, chosen, file=file, push=push, scope=scope)
     loaded = load_config(config, set_ or [])
     queue = load_queue(loaded, Run(results / loaded.run), scope)
-    module = MODULES[format_]
-    if file is not None:
-        decisions = module.read(file, queue.source, reviewer=reviewer or account_name())
+    if chosen.read is not None and file is not None:
+        decisions = chosen.read(file, queue.source, reviewer=reviewer or account_name())
         done = take_back(queue.journal, decisions)
         print(
             f"{done.added:,} decisions added to {queue.journal.path}, {done.known:,} known before"
@@ -84,12 +79,33 @@ def exchange(
         if done.replaced:
             print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
         return
-    name = format_.value if scope == "all" else f"{format_.value}_{scope}"
+    name = format_ if scope == "all" else f"{format_}_{scope}"
     folder = out or queue.folder / "exchange" / name
-    for path in module.export(queue, folder):
+    for path in chosen.export(queue, folder):
         print(path)
-    if push:
-        print(f"uploaded to {huggingface.push(folder, push)}")
+    if push and chosen.push is not None:
+        print(f"uploaded to {for_terminal(chosen.push(folder, push))}")
+
+
+def check_options(
+    action: Action, name: str, chosen: Format, *, file: Path | None, push: str | None, scope: str
+) -> None:
+    """Stop on options that do not go together.
+
+    Raises:
+        ConfigError: saying which.
+    """
+    is_import = action is Action.IMPORT
+    if (file is not None) != is_import:
+        raise ConfigError("write `export` without a file, or `import FILE`")
+    if push and (chosen.push is None or is_import):
+        able = ", ".join(other for other, row in formats().items() if row.push)
+        raise ConfigError(f"--push goes with export --format {able}")
+    if scope != "all" and (chosen.whole or is_import):
+        whole = " and ".join(other for other, row in formats().items() if row.whole)
+        raise ConfigError(f"--scope goes with export; {whole} hold every example")
+    if chosen.read is None and is_import:
+        raise ConfigError(f"--format {name} goes with export; it holds no decisions to import")
 
 
 if __name__ == "__main__":

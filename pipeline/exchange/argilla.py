@@ -8,11 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts
-from pipeline.errors import DataError
-from pipeline.exchange.decisions import binding, bound, from_label, opinion, read_bytes
-from pipeline.review.decision import Decision, Source, consensus
-from pipeline.review.queue import Item, Queue
+from pipeline.corrections.decision import Decision, Source
+from pipeline.corrections.merge import read_bytes
+from pipeline.corrections.queue import Item, Queue
+from pipeline.corrections.votes import consensus
+from pipeline.exchange.decisions import binding, bound, from_label, opinion
+from pipeline.exchange.formats import Format
+from pipeline.frame.errors import DataError
+from pipeline.frame.files import atomic_write
 
 STATUS = {"keep": "Validated", "relabel": "Validated", "drop": "Discarded"}
 SEVERAL = "several reviewers"
@@ -21,7 +24,7 @@ SEVERAL = "several reviewers"
 def export(queue: Queue, folder: Path) -> list[Path]:
     """Write records.jsonl."""
     path = folder / "records.jsonl"
-    with artifacts.atomic_write(path) as file:
+    with atomic_write(path) as file:
         for place, item in enumerate(queue.items):
             line = json.dumps(record(queue, item, place), ensure_ascii=False, allow_nan=False)
             file.write(line.encode() + b"\n")
@@ -76,7 +79,7 @@ def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
             said = {opinion["reviewer"]: opinion for opinion in json.loads(metadata["decisions"])}
             said |= _changed(values, bindings["given_label"], said, reviewer)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise DataError(f"{where}: is no record of ours; nothing is imported") from None
+            raise DataError(f"{where}: is not a record of ours; nothing is imported") from None
         found += [bound(bindings, each, source, where=where) for each in said.values()]
     return found
 
@@ -103,3 +106,6 @@ def _changed(
             "time": None,
         }
     }
+
+
+FORMAT = Format("records for Argilla", export, read)

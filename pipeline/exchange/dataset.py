@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.review.decision import consensus
-from pipeline.review.queue import Queue
+from pipeline.corrections.queue import Queue
+from pipeline.corrections.votes import consensus
+from pipeline.exchange.formats import Format
+from pipeline.frame import artifacts
+from pipeline.frame.files import atomic_write
+from pipeline.frame.run import Run
 
 COLUMNS = ("id", "split", "text", "given_label", "label", "decision")
 
@@ -22,14 +24,14 @@ def export(queue: Queue, folder: Path) -> list[Path]:
     there is the format `csv`.
     """
     tables, lines = folder / "dataset.csv", folder / "dataset.jsonl"
-    with artifacts.atomic_write(tables) as file:
+    with atomic_write(tables) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         writer = csv.DictWriter(text, COLUMNS, quoting=csv.QUOTE_ALL, lineterminator="\n")
         writer.writeheader()
         writer.writerows(reviewed_examples(queue))
         text.flush()
         text.detach()
-    with artifacts.atomic_write(lines) as file:
+    with atomic_write(lines) as file:
         for example in reviewed_examples(queue):
             file.write(json.dumps(example, ensure_ascii=False).encode() + b"\n")
     return [tables, lines]
@@ -49,3 +51,6 @@ def reviewed_examples(queue: Queue) -> Iterator[dict[str, Any]]:
             if label is not None:
                 more = {"given_label": given, "label": label, "decision": decision}
                 yield example | more
+
+
+FORMAT = Format("the corrected dataset as CSV and JSON lines", export, None, whole=True)

@@ -6,12 +6,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.errors import ConfigError, NetworkError
-from pipeline.review.decision import Decision, Source, consensus
-from pipeline.review.journal import Journal, encode_line
-from pipeline.review.queue import Queue
+from pipeline.corrections.decision import Decision, Source
+from pipeline.corrections.journal import Journal, encode_line
+from pipeline.corrections.queue import Queue
+from pipeline.corrections.votes import consensus
+from pipeline.exchange.formats import Format
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ConfigError, NetworkError
+from pipeline.frame.files import atomic_write
+from pipeline.frame.run import Run
 
 SPLITS = ("train", "test")
 DECISIONS = "decisions.jsonl"
@@ -30,7 +33,7 @@ def export(queue: Queue, folder: Path) -> list[Path]:
     sizes = {split: table.num_rows for split, table in tables.items()}
     for name, text in (("README.md", card(queue, sizes)), (DECISIONS, _decision_lines(queue))):
         paths.append(folder / name)
-        with artifacts.atomic_write(paths[-1]) as file:
+        with atomic_write(paths[-1]) as file:
             file.write(text.encode())
     return paths
 
@@ -158,3 +161,6 @@ def push(folder: Path, repository: str) -> str:
             "set HF_TOKEN to a token that may write"
         ) from None
     return str(address)
+
+
+FORMAT = Format("a Hugging Face dataset folder", export, read, whole=True, push=push)

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from pipeline import artifacts
-from pipeline.errors import DataError
-from pipeline.exchange.decisions import binding, bound, from_label, opinion, read_bytes
-from pipeline.review.decision import Decision, Source
-from pipeline.review.queue import Item, Queue
+from pipeline.corrections.decision import Decision, Source
+from pipeline.corrections.merge import read_bytes
+from pipeline.corrections.queue import Item, Queue
+from pipeline.exchange.decisions import binding, bound, from_label, opinion
+from pipeline.exchange.formats import Format
+from pipeline.frame import artifacts
+from pipeline.frame.errors import DataError
+from pipeline.frame.files import atomic_write
 
 TASKS, LABEL_CONFIG = "tasks.json", "label_config.xml"
 
@@ -19,7 +22,7 @@ def export(queue: Queue, folder: Path) -> list[Path]:
     """Write tasks.json and the labelling interface that goes with it, label_config.xml."""
     tasks, config = folder / TASKS, folder / LABEL_CONFIG
     artifacts.save_json(tasks, [task(queue, item) for item in queue.items])
-    with artifacts.atomic_write(config) as file:
+    with atomic_write(config) as file:
         file.write(label_config(queue.source.class_names).encode())
     return [tasks, config]
 
@@ -98,7 +101,7 @@ def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
         if not isinstance(tasks, list):
             raise ValueError
     except (ValueError, RecursionError):
-        raise DataError(f"{path}: is no JSON export of Label Studio (a list of tasks)") from None
+        raise DataError(f"{path}: is not a JSON export of Label Studio (a list of tasks)") from None
     found = []
     for number, exported in enumerate(tasks, start=1):
         where = f"{path}: task {number}"
@@ -149,3 +152,6 @@ def _time(made: dict[str, Any]) -> str | None:
         return None
     time = datetime.fromisoformat(text).astimezone(UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+FORMAT = Format("tasks for Label Studio", export, read)

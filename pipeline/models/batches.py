@@ -1,4 +1,4 @@
-"""What the training step eats: texts as bags of tokens, dealt out with their dropout.
+"""What the training step eats: texts as bags of tokens, batch by batch, with their dropout.
 
 What is drawn here gives the step of `training.py` the distribution of the Keras graph:
 
@@ -18,9 +18,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from pipeline.data.rows import TokenRows
-from pipeline.scratch import StoredArray
+from pipeline.frame.scratch import StoredArray
 
-Tokens = np.ndarray | TokenRows
+TokenMatrix = np.ndarray | TokenRows
 
 CHUNK = 4096  # texts at a time, where whole-dataset arrays would be large
 BLOCK = 65536  # texts the compiled function gets at a time
@@ -35,7 +35,7 @@ class Bags:
     starts: (texts + 1,). occurrences: the counts there are. largest_token: 0 without tokens.
     """
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: TokenMatrix) -> None:
         self.tokens = StoredArray(tokens.dtype)
         self.counts = StoredArray(np.min_scalar_type(tokens.shape[1]))
         sizes, frequencies = [], np.zeros(tokens.shape[1] + 1, np.int64)
@@ -116,7 +116,7 @@ class Block(NamedTuple):
     mean_masks: np.ndarray
 
 
-Deal = tuple[np.ndarray, Block]  # rows of the dropout pool, and a block that refers to them
+PooledBlock = tuple[np.ndarray, Block]  # rows of the dropout pool, and a block that refers to them
 
 
 class Entries(NamedTuple):
@@ -140,7 +140,7 @@ class Entries(NamedTuple):
         return type(self)(self.tokens[source], self.pool_rows[source], starts)
 
 
-class Shelves:
+class BlockStore:
     """The entries of an epoch on disk, block by block; within a block in the order of the texts.
 
     They are put there in the order in which they are stored, so that neither all of them nor
@@ -181,10 +181,10 @@ class Shelves:
 
 
 class TrainingData:
-    """Bags with labels and weights, dealt out in shuffled blocks with fresh dropout."""
+    """Bags with labels and weights, drawn in shuffled blocks with fresh dropout."""
 
     def __init__(
-        self, tokens: Tokens, labels: np.ndarray, weights: np.ndarray, *, keep: float, dim: int
+        self, tokens: TokenMatrix, labels: np.ndarray, weights: np.ndarray, *, keep: float, dim: int
     ) -> None:
         self.bags = Bags(tokens)
         self.labels = labels.astype(np.int32)
@@ -192,30 +192,32 @@ class TrainingData:
         self.keep, self.dim, self.positions = keep, dim, tokens.shape[1]
         self.pool = PoolLayout.of(self.bags.occurrences)
 
-    def draw_epoch(self, rng: np.random.Generator, batch_size: int) -> Iterator[Deal]:
-        """Yield blocks, with the pool they refer to, until every text was dealt out once."""
+    def draw_epoch(self, rng: np.random.Generator, batch_size: int) -> Iterator[PooledBlock]:
+        """Yield blocks, with the pool they refer to, until every text was drawn once."""
         pool = self.pool.draw(rng, keep=self.keep, positions=self.positions, dim=self.dim)
         rows_rng = copy.deepcopy(rng)  # entries are stored, and draw their rows, in another order
         skip_draws(rng, int(self.bags.starts[-1]))
         order = rng.permutation(len(self.labels))
         step = max(BLOCK // batch_size, 1) * batch_size
         blocks = [order[first : first + step] for first in range(0, len(order), step)]
-        for texts, entries in zip(blocks, self._deal(blocks, rows_rng), strict=True):
+        for texts, entries in zip(blocks, self._read_blocks(blocks, rows_rng), strict=True):
             yield pool, self._block(texts, entries, batch_size, rng)
 
-    def _deal(self, blocks: Sequence[np.ndarray], rng: np.random.Generator) -> Iterator[Entries]:
+    def _read_blocks(
+        self, blocks: Sequence[np.ndarray], rng: np.random.Generator
+    ) -> Iterator[Entries]:
         """Yield the entries of each block, in the order of its texts."""
         if len(blocks) == 1:
             for _, everything in self._pieces(rng, len(self.labels)):
                 yield everything.of(blocks[0])
             return
-        shelves = Shelves(blocks, self.bags, pool_rows=int(self.pool.sizes.sum()))
+        store = BlockStore(blocks, self.bags, pool_rows=int(self.pool.sizes.sum()))
         for first, piece in self._pieces(rng, BLOCK):
-            shelves.put(first, piece)
+            store.put(first, piece)
         for number, texts in enumerate(blocks):
             places = np.empty(len(texts), np.int64)
             places[np.argsort(texts)] = np.arange(len(texts))
-            yield shelves.take(number).of(places)
+            yield store.take(number).of(places)
 
     def _pieces(self, rng: np.random.Generator, size: int) -> Iterator[tuple[int, Entries]]:
         """Yield the first text and the entries of `size` consecutive texts, until the end."""
@@ -227,17 +229,17 @@ class TrainingData:
             yield first, Entries(tokens, pool_rows, starts - starts[0])
 
     def _block(
-        self, texts: np.ndarray, dealt: Entries, batch_size: int, rng: np.random.Generator
+        self, texts: np.ndarray, entries: Entries, batch_size: int, rng: np.random.Generator
     ) -> Block:
         batch_of, place = np.divmod(np.arange(len(texts)), batch_size)
         last = np.append(np.flatnonzero(np.diff(batch_of)), len(texts) - 1)
         kept = rng.random((len(texts), self.dim), np.float32) < self.keep
         weights = self.weights[texts]
         return Block(
-            ids=dealt.tokens.astype(np.int32),
-            pool_rows=dealt.pool_rows,
-            text_of=np.repeat(place.astype(np.int32), np.diff(dealt.starts)),
-            starts=np.concatenate([[0], dealt.starts[1:][last]]).astype(np.int32),
+            ids=entries.tokens.astype(np.int32),
+            pool_rows=entries.pool_rows,
+            text_of=np.repeat(place.astype(np.int32), np.diff(entries.starts)),
+            starts=np.concatenate([[0], entries.starts[1:][last]]).astype(np.int32),
             labels=self.labels[texts],
             weights=weights,
             gains=(weights / np.bincount(batch_of)[batch_of]).astype(np.float32),
@@ -259,8 +261,8 @@ def skip_draws(rng: np.random.Generator, count: int) -> None:
         rng.bytes(4)
 
 
-def stack(deals: Sequence[Deal], *, vocabulary_size: int, batch_size: int) -> Deal:
-    """Return one deal whose batches hold the batches of every replica, side by side.
+def stack(pooled: Sequence[PooledBlock], *, vocabulary_size: int, batch_size: int) -> PooledBlock:
+    """Return one block whose batches hold the batches of every replica, side by side.
 
     Replica r's token t becomes r * vocabulary_size + t. Where a replica's last batch is shorter
     than another's, it is filled up with texts of no weight that touch nothing.
@@ -268,15 +270,15 @@ def stack(deals: Sequence[Deal], *, vocabulary_size: int, batch_size: int) -> De
     Raises:
         ValueError: the replicas have different numbers of batches.
     """
-    if len({len(block.starts) for _, block in deals}) != 1:
+    if len({len(block.starts) for _, block in pooled}) != 1:
         raise ValueError("replicas trained together need the same number of batches an epoch")
-    pools = [pool for pool, _ in deals]
+    pools = [pool for pool, _ in pooled]
     nothing = np.zeros((1, pools[0].shape[1]), np.float32)
     pool = np.concatenate([nothing, *pools])
     pool_starts = 1 + np.cumsum([0, *map(len, pools[:-1])])
     batches = []
-    for step in range(len(deals[0][1].starts) - 1):
-        parts = [_batch(block, step, batch_size) for _, block in deals]
+    for step in range(len(pooled[0][1].starts) - 1):
+        parts = [_batch(block, step, batch_size) for _, block in pooled]
         texts = max(len(part.labels) for part in parts)
         filled = [_fill_up(part, texts) for part in parts]
         for r, part in enumerate(filled):

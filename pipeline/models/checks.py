@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.rows import TokenRows
-from pipeline.errors import ArtifactError, DataError
+from pipeline.frame.errors import ArtifactError, DataError
 
 ROWS = 65536
 

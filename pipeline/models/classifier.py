@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.data.rows import TokenRows
 from pipeline.models.network import FastText, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam
+from pipeline.models.table import FastTextModel
 from pipeline.models.wrapper import TextClassifier
 
 OPTIMIZERS = {"adam": FusedAdam, "keras_adam": keras.optimizers.Adam}
@@ -28,6 +29,11 @@ def build_network(meta: dict[str, Any], params: dict[str, Any]) -> FastText:
     optimizer = OPTIMIZERS[params["optimizer"]](params["learning_rate"])
     network.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy")
     return network
+
+
+def make_fasttext(model: FastTextModel, **arguments: Any) -> "FastTextClassifier":
+    """Return the unfitted network of the config's `model` section."""
+    return FastTextClassifier(**model.model_dump(exclude={"name"}), **arguments)
 
 
 class FastTextClassifier(TextClassifier):

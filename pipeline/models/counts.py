@@ -11,18 +11,27 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 
-from pipeline.schema import Counts, LogisticRegressionModel, MultinomialNbModel
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
+from pipeline.models.sections import Counts
+from pipeline.models.table import LogisticRegressionModel, MultinomialNbModel
 
 
 class NotConvergedError(ArithmeticError):
     """The solver stopped before it arrived."""
 
 
-def make_estimator(model: MultinomialNbModel | LogisticRegressionModel, *, seed: int) -> Any:
-    """Return the scikit-learn estimator of the config's `model` section."""
-    if isinstance(model, MultinomialNbModel):
-        return MultinomialNB(alpha=model.alpha)
-    return LogisticRegression(C=model.C, max_iter=model.max_iter, random_state=seed)
+def make_naive_bayes(model: MultinomialNbModel, *, seed: int, **_: Any) -> "CountsClassifier":
+    """Return an unfitted naive Bayes with the settings of the config's `model` section."""
+    return CountsClassifier(MultinomialNB(alpha=model.alpha))
+
+
+def make_logistic_regression(
+    model: LogisticRegressionModel, *, seed: int, **_: Any
+) -> "CountsClassifier":
+    """Return an unfitted logistic regression on TF-IDF, likewise."""
+    solver = LogisticRegression(C=model.C, max_iter=model.max_iter, random_state=seed)
+    return CountsClassifier(solver, tfidf=True)
 
 
 def make_vectorizer(options: Counts, vocabulary: list[str] | None = None) -> CountVectorizer:
@@ -107,6 +116,16 @@ def deployable_arrays(
     described = {"vocabulary": json.dumps(words), "vectorize": options.model_dump_json()}
     texts = {name: np.frombuffer(text.encode(), np.uint8) for name, text in described.items()}
     return {key: learned[key] for key in ("coef", "intercept", "idf")} | texts
+
+
+def deploy_linear(
+    run: Run, name: str, learned: dict[str, np.ndarray], classifier: Any, options: Counts
+) -> None:
+    """Write cleanlearn/<name>.npz, which labels raw texts."""
+    if "words" in learned:
+        vocabulary = artifacts.load_json(run.vocabulary("train"))
+        arrays = deployable_arrays(learned, vocabulary, options)
+        artifacts.save_arrays(run.linear_model(name), arrays)
 
 
 def predict_texts(arrays: dict[str, np.ndarray], texts: list[str]) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from pipeline.data.rows import TokenRows
-from pipeline.errors import ConfigError
+from pipeline.frame.errors import ConfigError
+from pipeline.models.table import CustomModel
 
 
 def import_function(name: str) -> Any:
@@ -33,6 +34,20 @@ def import_function(name: str) -> Any:
         hint = f"; did you mean {close[0]}?" if close else "; correct model.function"
         raise ConfigError(f"model.function: {module_name} has no function {function_name}{hint}")
     return function
+
+
+def check_custom(model: CustomModel) -> None:
+    """Stop before any training when the function cannot be imported.
+
+    Raises:
+        ConfigError: see import_function.
+    """
+    import_function(model.function)
+
+
+def make_custom(model: CustomModel, **arguments: Any) -> "CustomClassifier":
+    """Return an unfitted classifier of the user's."""
+    return CustomClassifier(**model.model_dump(exclude={"name"}), **arguments)
 
 
 class CustomClassifier(ClassifierMixin, BaseEstimator):

@@ -7,17 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from pipeline import artifacts
-from pipeline.words import LINE_BREAK, PUNCTUATION
+from pipeline.frame import artifacts
+from pipeline.frame.files import atomic_write
+from pipeline.frame.run import Run
+from pipeline.models.learned import network_of
+from pipeline.models.sections import Tokens
+from pipeline.models.tokens import LINE_BREAK, PUNCTUATION
 
 NO_DATE = "1980-01-01@00:00:00"  # the zero of zip files
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
 def standardize(texts: Any) -> Any:
-    """Do to a string tensor what pipeline.vectorize.standardize does to a column."""
+    """Do to a string tensor what pipeline.models.tokens.standardize does to a column."""
     texts = tf.strings.regex_replace(tf.strings.lower(texts), LINE_BREAK, " ")
     return tf.strings.regex_replace(texts, PUNCTUATION, "")
 
@@ -37,9 +42,23 @@ def deployable_model(
     return keras.Model(texts, plain(vectorizer(texts)))
 
 
+def deploy_network(
+    run: Run, name: str, learned: dict[str, np.ndarray], classifier: Any, options: Tokens
+) -> None:
+    """Write cleanlearn/<name>.keras: the network of `classifier` with the weights in `learned`."""
+    network = network_of(classifier)
+    if network is None:
+        return
+    weights = [learned[f"weight_{i}"] for i in range(len(network.get_weights()))]
+    network.set_weights(weights)
+    vocabulary = artifacts.load_json(run.vocabulary("train"))
+    model = deployable_model(network, vocabulary, sequence_length=options.sequence_length)
+    save_model(run.keras_model(name), model)
+
+
 def save_model(path: Path, model: keras.Model) -> None:
     """Write a model as Keras does, but without traces of when and where: same model, same bytes."""
-    with artifacts.atomic_write(path) as file:
+    with atomic_write(path) as file:
         temporary = Path(file.name).with_suffix(".keras")
         try:
             model.save(temporary)

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.rows import TokenRows
-from pipeline.models.batches import CHUNK, Tokens, TrainingData, stack
+from pipeline.models.batches import CHUNK, TokenMatrix, TrainingData, stack
+from pipeline.models.fast_step import BlockTrainer, Shape, block_trainer, mean_embeddings
 from pipeline.models.optimizer import FusedAdam
-from pipeline.models.training import BlockTrainer, Shape, block_trainer, mean_embeddings
 
 
 class LossIsNaN(ArithmeticError):
@@ -81,7 +81,7 @@ class FastText(keras.Model):
 
     def _fit_fast(
         self,
-        tokens: Tokens,
+        tokens: TokenMatrix,
         labels: np.ndarray,
         *,
         batch_size: int = 32,
@@ -98,7 +98,7 @@ class FastText(keras.Model):
         return self.history
 
     def training_data(
-        self, tokens: Tokens, labels: np.ndarray, sample_weight: np.ndarray | None = None
+        self, tokens: TokenMatrix, labels: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> TrainingData:
         """Return what the fast path trains on.
 
@@ -190,20 +190,20 @@ def _run_epoch(
     networks = [replica.network for replica in replicas]
     _lend_state(trainer, networks)
     sums = np.zeros((2, len(replicas)))
-    dealt = (
+    drawn = (
         replica.data.draw_epoch(rng, batch_size)
         for replica, rng in zip(replicas, rngs, strict=True)
     )
-    for deals in zip(*dealt, strict=True):
+    for blocks in zip(*drawn, strict=True):
         rows = trainer.shape.vocabulary_size
         pool, block = (
-            deals[0]
-            if len(deals) == 1
-            else stack(deals, vocabulary_size=rows, batch_size=batch_size)
+            blocks[0]
+            if len(blocks) == 1
+            else stack(blocks, vocabulary_size=rows, batch_size=batch_size)
         )
         rates = networks[0].optimizer.learning_rates(len(block.starts) - 1)
         sums += [
-            part.numpy() for part in trainer.run_block(pool, block, batch_size * len(deals), rates)
+            part.numpy() for part in trainer.run_block(pool, block, batch_size * len(blocks), rates)
         ]
         for network in networks:
             network.optimizer.iterations.value.assign(trainer.iterations)

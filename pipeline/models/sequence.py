@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from pipeline.models.optimizer import FusedAdam
+from pipeline.models.table import CnnModel, TransformerModel
 from pipeline.models.wrapper import TextClassifier
 
 PREDICT_BATCH = 512
@@ -94,6 +95,22 @@ def build_network(meta: dict[str, Any], params: dict[str, Any]) -> keras.Model:
     # With every variable there before the first step, TensorFlow traces it once and not twice.
     network.optimizer.build(network.trainable_variables)
     return network
+
+
+def make_cnn(model: CnnModel, **arguments: Any) -> "SequenceClassifier":
+    """Return the unfitted network of the config's `model` section."""
+    return _make(build_cnn, model, arguments)
+
+
+def make_transformer(model: TransformerModel, **arguments: Any) -> "SequenceClassifier":
+    """Return the unfitted network of the config's `model` section."""
+    return _make(build_transformer, model, arguments)
+
+
+def _make(build: Any, model: CnnModel | TransformerModel, arguments: Any) -> "SequenceClassifier":
+    settings = model.model_dump(exclude={"name"})
+    training = {key: settings.pop(key) for key in ("epochs", "batch_size", "learning_rate")}
+    return SequenceClassifier(build, layers=settings, **training, **arguments)
 
 
 class SequenceClassifier(TextClassifier):

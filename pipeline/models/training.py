@@ -1,158 +1,238 @@
-"""The training step of the fastText-style network, written out by hand.
-
-A whole block of batches is one call of one tf.function. Several networks ("replicas") of one
-shape can be trained as one: a single small network cannot fill a GPU. On a CPU one replica at a
-time, one process each, is as fast.
-
-The gradient of the embeddings is summed per token before Adam sees it; see FusedAdam.
-"""
+"""One training: what a worker process gets and what it gives back."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from pipeline.models.batches import Block
-from pipeline.models.optimizer import AdamConstants, apply_adam
+from pipeline.frame import artifacts
+from pipeline.frame.artifacts import Arrays
+from pipeline.frame.errors import DataError
+from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.scratch import scratch_in
+from pipeline.models.checks import check_fitted
+from pipeline.models.learned import arrays_of, network_of
+from pipeline.models.table import (
+    Model,
+    Vectorize,
+    count_epochs,
+    inputs_of,
+    load_inputs,
+    make_classifier,
+    row_of,
+)
 
-
-class Shape(NamedTuple):
-    """What a compiled block of training depends on, data and learning rate aside."""
-
-    vocabulary_size: int
-    embedding_dim: int
-    num_classes: int
-    adam: AdamConstants
-    replicas: int = 1
-
-
-@functools.lru_cache(maxsize=8)
-def block_trainer(shape: Shape) -> "BlockTrainer":
-    """Return the trainer for networks of this shape; it is compiled once per process."""
-    return BlockTrainer(shape)
-
-
-_INTS, _FLOATS = tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32)
-_MATRIX = tf.TensorSpec([None, None], tf.float32)
+OnEpoch = Callable[[int, float], None]
+ReportEpoch = Callable[[str, int, float], None]  # name of a training, epoch from 1, loss
 
 
-class BlockTrainer:
-    """Holds the weights and Adam moments while it trains; one compiled function per instance.
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Fit on the rows of a scope that are not held out; predict the held-out ones.
 
-    state: three lists (weights, first moments, second moments) of three variables: embeddings
-    (replicas * vocabulary, dim), kernel (replicas, dim, classes), bias (replicas, 1, classes).
+    inputs: file of the vectorize stage with n rows. predict: file whose rows are predicted
+    instead of the held-out rows. vocabulary: None where there is none. labels: (n,).
+    held_out: positions left out of the fit. weights: (n,) sample weights, None for equal ones.
+    path: numbers that, with seed, determine every random draw.
+    keep_weights: whether what was learned comes back, too.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
-        vocabulary_size, dim, num_classes, _, replicas = shape
-        shapes = [
-            (replicas * vocabulary_size, dim),
-            (replicas, dim, num_classes),
-            (replicas, 1, num_classes),
-        ]
-        self.state = [
-            [tf.Variable(tf.zeros(shape), trainable=False) for shape in shapes] for _ in range(3)
-        ]
-        self.iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
+    scope: str
+    fold: int
+    inputs: Path
+    predict: Path | None
+    vocabulary: Path | None
+    labels: np.ndarray = field(repr=False)
+    held_out: np.ndarray = field(repr=False)
+    model: Model
+    seed: int
+    path: tuple[int, ...]
+    name: str
+    weights: np.ndarray | None = field(default=None, repr=False)
+    keep_weights: bool = False
 
-    @tf.function(
-        autograph=False,  # translating Python takes longer than tracing what is written out here
-        input_signature=[
-            _MATRIX,
-            Block(_INTS, _INTS, _INTS, _INTS, _INTS, _FLOATS, _FLOATS, _MATRIX),
-            tf.TensorSpec([], tf.int32),
-            _FLOATS,
-        ],
+    @property
+    def epochs(self) -> int:
+        return count_epochs(self.model)
+
+    @property
+    def stack_shape(self) -> tuple[int, ...] | None:
+        """Trainings with the same value can be trained as one; None: only alone.
+
+        Networks of one shape can, if they have the same number of batches an epoch.
+        """
+        if not row_of(self.model).fast(self.model):
+            return None
+        kept = len(self.labels) - len(self.held_out)
+        return (
+            vocabulary_size(self.vocabulary, self.inputs),
+            len(np.unique(self.labels)),
+            -(-kept // self.model.batch_size),
+        )
+
+    @property
+    def cost(self) -> int:
+        """Examples times epochs."""
+        return (len(self.labels) - len(self.held_out)) * self.epochs
+
+
+def plan_training(
+    run: Run,
+    vectorize: Vectorize,
+    model: Model,
+    *,
+    scope: str,
+    fold: int,
+    labels: np.ndarray,
+    held_out: np.ndarray,
+    seed: int,
+    name: str,
+    **more: Any,
+) -> Training:
+    """Return a training of a scope; that of scope test is fitted on train and predicts test.
+
+    Args:
+        labels: (n,) of the rows it is fitted on. held_out: positions among them. more: see
+            Training.
+    """
+    vocabulary = run.vocabulary("all" if scope == "all" else "train")
+    return Training(
+        scope=scope,
+        fold=fold,
+        inputs=inputs_of(run, "train" if scope == "test" else scope, vectorize),
+        predict=inputs_of(run, "test", vectorize) if scope == "test" else None,
+        vocabulary=vocabulary if vocabulary.exists() else None,
+        labels=labels,
+        held_out=held_out,
+        model=model,
+        seed=seed,
+        path=(SCOPES.index(scope), fold),
+        name=name,
+        **more,
     )
-    def run_block(
-        self, pool: tf.Tensor, block: Block, batch_size: tf.Tensor, learning_rates: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Train on a block; return summed weighted loss and right answers, each (replicas,).
-
-        Args:
-            pool: (rows, dim), what a token's embedding is multiplied by.
-            batch_size: texts of a full batch, of all replicas together.
-            learning_rates: (batches,).
-        """
-
-        def train_on(step: tf.Tensor, loss: tf.Tensor, hits: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            low, high = block.starts[step], block.starts[step + 1]
-            first, last = step * batch_size, (step + 1) * batch_size
-            batch_loss, batch_hits = self._step(
-                Block(
-                    block.ids[low:high],
-                    tf.gather(pool, block.pool_rows[low:high]),
-                    block.text_of[low:high],
-                    high - low,
-                    block.labels[first:last],
-                    block.weights[first:last],
-                    block.gains[first:last],
-                    block.mean_masks[first:last],
-                ),
-                learning_rates[step],
-            )
-            return step + 1, loss + batch_loss, hits + batch_hits
-
-        none = tf.zeros([self.shape.replicas])
-        _, loss, hits = tf.while_loop(
-            lambda step, *_: step < tf.size(learning_rates), train_on, (0, none, none)
-        )
-        return loss, hits
-
-    def _step(self, batch: Block, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Forward, backward and update; `pool_rows` holds the drawn rows, `starts` their number."""
-        embeddings, kernel, bias = self.state[0]
-        ids, masks, text_of, entries, labels, weights, gains, mean_masks = batch
-        # GatherV2 of the value, not tf.gather of the variable: after the latter TensorFlow
-        # copies the whole table at each update.
-        vectors = tf.raw_ops.GatherV2(params=embeddings.read_value(), indices=ids, axis=0) * masks
-        mean = self._per_replica(tf.math.segment_sum(vectors, text_of) * mean_masks)
-        logits = tf.reshape(tf.matmul(mean, kernel) + bias, [-1, self.shape.num_classes])
-        loss, d_logits = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(
-            features=logits, labels=labels
-        )
-        d_logits = self._per_replica(d_logits * gains[:, None])
-        d_mean = tf.reshape(
-            tf.matmul(d_logits, kernel, transpose_b=True), [-1, self.shape.embedding_dim]
-        )
-        gradients = (
-            self._sum_rows(tf.gather(d_mean * mean_masks, text_of) * masks, ids, entries),
-            tf.matmul(mean, d_logits, transpose_a=True),
-            tf.reduce_sum(d_logits, axis=1, keepdims=True),
-        )
-        self._update(gradients, learning_rate)
-        right = tf.cast(tf.math.in_top_k(labels, logits, 1), tf.float32)
-        sums = (loss * weights, right)
-        return tuple(tf.reduce_sum(self._per_replica(part), axis=1) for part in sums)
-
-    def _per_replica(self, values: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(values, [self.shape.replicas, -1, *values.shape[1:]])
-
-    def _sum_rows(self, rows: tf.Tensor, ids: tf.Tensor, entries: tf.Tensor) -> tf.Tensor:
-        """Return the sum of `rows` for each id, as a product with a one-hot matrix.
-
-        On a CPU this takes a fifth of the time of unsorted_segment_sum.
-        """
-        height = self.shape.replicas * self.shape.vocabulary_size
-        return tf.raw_ops.SparseTensorDenseMatMul(
-            a_indices=tf.stack([tf.range(entries), ids], axis=1),
-            a_values=tf.ones([entries]),
-            a_shape=tf.cast(tf.stack([entries, height]), tf.int64),
-            b=rows,
-            adjoint_a=True,
-        )
-
-    def _update(self, gradients: tuple[tf.Tensor, ...], learning_rate: tf.Tensor) -> None:
-        step = tf.cast(self.iterations.assign_add(1), tf.float32)
-        powers = self.shape.adam.powers(step)
-        for gradient, *slots in zip(gradients, *self.state, strict=True):
-            apply_adam(gradient, slots, learning_rate, powers, self.shape.adam)
 
 
-def mean_embeddings(embeddings: tf.Tensor, tokens: np.ndarray) -> tf.Tensor:
-    """Return (texts, dim): the mean over positions of each text's embeddings."""
-    text_of = np.repeat(np.arange(len(tokens), dtype=np.int32), tokens.shape[1])
-    indices = tokens.astype(np.int32).ravel()
-    return tf.raw_ops.SparseSegmentMean(data=embeddings, indices=indices, segment_ids=text_of)
+def train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
+    """Return, for each training, held_out, pred_probs and training curves.
+
+    Several are trained as one, each as it would be alone. For the baseline what it learned comes
+    back, too; of a Keras model also train_vectors and test_vectors, see pipeline.models.vectors.
+
+    Raises:
+        DataError: the loss became NaN, or the solver did not converge.
+    """
+    with scratch_in(trainings[0].inputs.parent):
+        return _train(trainings, report)
+
+
+def _train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
+    classifiers = [new_classifier(training, report) for training in trainings]
+    try:
+        if len(trainings) == 1:
+            classifiers[0].fit(*training_set(trainings[0]))
+        else:
+            from pipeline.models.classifier import fit_classifiers
+
+            fit_classifiers(classifiers, [training_set(training) for training in trainings])
+    except ArithmeticError as error:
+        names = ", ".join(training.name for training in trainings)
+        raise DataError(f"{names}: {error}; {remedy(trainings[0].model)}") from None
+    return [
+        apply(training, fitted) for training, fitted in zip(trainings, classifiers, strict=True)
+    ]
+
+
+def new_classifier(training: Training, report: ReportEpoch) -> Any:
+    """Return the unfitted classifier of a training."""
+    return make_classifier(
+        training.model,
+        vocabulary_size=vocabulary_size(training.vocabulary, training.inputs),
+        seed=derive_seed(training.seed, *training.path),
+        callbacks=epoch_callbacks(training.model, functools.partial(report, training.name)),
+    )
+
+
+def training_set(training: Training) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Return inputs, labels and weights of the rows that are not held out."""
+    kept = np.delete(np.arange(len(training.labels)), training.held_out)
+    weights = None if training.weights is None else training.weights[kept]
+    return load_inputs(training.inputs)[kept], training.labels[kept], weights
+
+
+def apply(training: Training, classifier: Any) -> Arrays:
+    """Return what a fitted classifier says of the rows it was not fitted on.
+
+    Raises:
+        DataError: see check_fitted.
+    """
+    check_fitted(classifier, training.labels, name=training.name)
+    if training.predict is None:
+        held_out, unseen = training.held_out, load_inputs(training.inputs)[training.held_out]
+    else:
+        unseen = load_inputs(training.predict)[:]
+        held_out = np.arange(unseen.shape[0])
+    history = getattr(classifier, "history_", {})
+    result = {
+        "held_out": held_out.astype(np.int64),
+        "pred_probs": classifier.predict_proba(unseen).astype(np.float32),
+        "loss": np.array(history.get("loss", []), np.float64),
+        "train_accuracy": np.array(history.get("accuracy", []), np.float64),
+    }
+    if training.keep_weights:
+        result |= arrays_of(classifier)
+    if training.keep_weights and training.predict is not None:
+        result |= vectors_of(classifier, train=load_inputs(training.inputs), test=unseen)
+    return result
+
+
+def vectors_of(classifier: Any, *, train: Any, test: Any) -> Arrays:
+    """Return the document vectors of a network, nothing for other classifiers."""
+    network = network_of(classifier)
+    if network is None:
+        return {}
+    from pipeline.models.vectors import document_vectors
+
+    vectors = {
+        "train_vectors": document_vectors(network, train),
+        "test_vectors": document_vectors(network, test),
+    }
+    return {name: array for name, array in vectors.items() if array is not None}
+
+
+def vocabulary_size(vocabulary: Path | None, inputs: Path) -> int:
+    """Return the number of token ids, 0 where the inputs are something else."""
+    has_ids = vocabulary is not None and inputs.suffix == ".npy"
+    return len(artifacts.load_json(vocabulary)) if vocabulary and has_ids else 0
+
+
+def remedy(model: Model) -> str:
+    """Return what helps a training that failed."""
+    for key, change in (("learning_rate", "lower"), ("max_iter", "raise")):
+        if (value := getattr(model, key, None)) is not None:
+            return f"{change} model.{key} ({value})"
+    return "lower its learning rate"
+
+
+def epoch_callbacks(model: Model, on_epoch: OnEpoch) -> list[Any] | None:
+    """Return Keras callbacks that report (epoch from 1, loss) and stop on NaN.
+
+    None for a model that knows no epochs, so that Keras is not imported for it.
+    """
+    if count_epochs(model) == 1 and not hasattr(model, "epochs"):
+        return None
+    import keras
+
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        if not np.isfinite(logs["loss"]):
+            raise FloatingPointError(f"the loss became {logs['loss']} in epoch {epoch + 1}")
+        on_epoch(epoch + 1, logs["loss"])
+
+    return [keras.callbacks.LambdaCallback(on_epoch_end=report)]
+
+
+def derive_seed(seed: int, *path: int) -> int:
+    """Return the seed of one training, a function of the config's seed and its place alone."""
+    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])

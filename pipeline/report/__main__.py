@@ -1,27 +1,41 @@
-"""The report alone, made again from finished artifacts: `python -m pipeline.report`."""
+"""The report, made from finished files: `python -m pipeline.report`."""
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import load_config
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame import artifacts
+from pipeline.frame.cli import CONFIG, RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.frame.lock import locked
+from pipeline.frame.record import check_output
+from pipeline.frame.run import Run
+from pipeline.frame.stage import check_made_from
+from pipeline.report.current import made_from
 from pipeline.report.page import write_report
-from pipeline.stage import check_made_from, check_output, hashes, load_record, locked, save_record
+from pipeline.report.summary import print_summary
 
 
 def report(config: ConfigOption, set_: SetOption = None, results: ResultsOption = RESULTS) -> None:
-    """Write evaluate/report.html and its figures from finished artifacts."""
+    """Write report/report.html and its figures from finished files; print the comparison."""
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
     with locked(run):
-        check_made_from(run, "evaluate")
-        record = load_record(run.stage("evaluate"))
-        check_output(run.metrics)
-        write_report(loaded, run, artifacts.load_json(run.metrics))
-        # The page may say more than when `evaluate` ran, of a study for example: the record of
-        # that stage must know its new hash, or the page would count as damaged.
-        record["outputs"] = hashes(run.stage("evaluate"))
-        save_record(run.stage("evaluate"), record)
-    print(run.report)
+        make_report(loaded, run)
+
+
+def make_report(loaded: Loaded, run: Run) -> None:
+    """Write the report of a run, and say what was found and what to do next.
+
+    Raises:
+        ArtifactError: the stages have not been run, or not together.
+    """
+    check_made_from(run, "evaluate")
+    check_output(run.metrics)
+    metrics = artifacts.load_json(run.metrics)
+    write_report(loaded, run, metrics)
+    artifacts.save_json(run.report_made_from, made_from(run))
+    print_summary(metrics)
+    print(f"report       {run.report}")
+    if metrics["issues"]["all"]["count"]:
+        told = [f"CONFIG={loaded.path}"] if loaded.path != CONFIG else []
+        print(" ".join(["next         look at them and correct them: make review", *told]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Suspects as the page shows them: texts cut into coloured stretches, numbers in words."""
+"""Issues as the page shows them: texts cut into coloured stretches, numbers in words."""
 
 import math
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.report.suspects import Suspect, Words
-from pipeline.report.words import SEPARATOR, Piece, WordSum
+from pipeline.frame.messages import readable
+from pipeline.models.explanation import Piece, WordEvidence, WordSum
+from pipeline.report.issues import Issue
 
 LEVELS = 5
 FAINTEST = 0.08  # of the strongest word's part; below it a word is not coloured
 HEAD_WORDS = 80  # shown before a text is folded
 MOST_CHARACTERS = 20_000  # of one text
-CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 
 
 class Stretch(NamedTuple):
@@ -26,7 +26,7 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """A suspect, ready to be written down."""
+    """An issue, ready to be written down."""
 
     rank: int
     id: str
@@ -46,29 +46,29 @@ class Card:
     why: dict[str, Any] | None
 
 
-def make_card(suspect: Suspect, class_names: list[str]) -> Card:
-    """Return what the page says about a suspect."""
-    pieces, left_out = _cut(suspect.pieces)
+def make_card(issue: Issue, class_names: list[str]) -> Card:
+    """Return what the page says about an issue."""
+    pieces, left_out = _cut(issue.pieces)
     head, rest = _fold(pieces)
     num_words = sum(piece.position is not None for piece in rest)
-    probability, confidence = chance(suspect.probability), chance(suspect.self_confidence)
+    probability, confidence = chance(issue.probability), chance(issue.self_confidence)
     return Card(
-        rank=suspect.rank,
-        id=suspect.id,
-        row=suspect.row,
-        split=suspect.split,
-        given=suspect.given,
-        given_index=class_names.index(suspect.given),
-        suggested=suspect.suggested,
-        bar=f"{100 * suspect.probability:.1f}",
+        rank=issue.rank,
+        id=issue.id,
+        row=issue.row,
+        split=issue.split,
+        given=issue.given,
+        given_index=class_names.index(issue.given),
+        suggested=issue.suggested,
+        bar=f"{100 * issue.probability:.1f}",
         bar_label=f"probability: suggested label {probability}, given label {confidence}",
         shown_probability=probability,
         shown_confidence=confidence,
-        head=colour_words(head, suspect.words),
-        rest=colour_words(rest, suspect.words),
+        head=colour_words(head, issue.words),
+        rest=colour_words(rest, issue.words),
         fold=f"the other {num_words:,} words",
         left_out=f"{left_out:,} more characters are in the issues file." if left_out else "",
-        why=_why(suspect.words) if suspect.words else None,
+        why=_why(issue.words) if issue.words else None,
     )
 
 
@@ -102,7 +102,7 @@ def _fold(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
     return pieces[:at], pieces[at:]
 
 
-def colour_words(pieces: list[Piece], words: Words | None) -> list[Stretch]:
+def colour_words(pieces: list[Piece], words: WordEvidence | None) -> list[Stretch]:
     """Return the text of `pieces` with each word that matters marked; plain runs are joined."""
     stretches: list[Stretch] = []
     for piece in pieces:
@@ -114,7 +114,7 @@ def colour_words(pieces: list[Piece], words: Words | None) -> list[Stretch]:
     return stretches
 
 
-def _stretch(piece: Piece, words: Words | None) -> Stretch:
+def _stretch(piece: Piece, words: WordEvidence | None) -> Stretch:
     text = readable(piece.text)
     if words is None:
         return Stretch(text, "")
@@ -131,18 +131,11 @@ def _stretch(piece: Piece, words: Words | None) -> Stretch:
     return Stretch(text, f"{'t' if part > 0 else 'a'}{level}", signed(part))
 
 
-def readable(text: str) -> str:
-    """Return text for the eye: line-break tags break the line, control characters are visible."""
-    if SEPARATOR.fullmatch(text):
-        text = text.lower().replace("<br />", "\n")
-    return text.replace("\r\n", "\n").translate(CONTROL)
-
-
 def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _why(words: Words) -> dict[str, Any]:
+def _why(words: WordEvidence) -> dict[str, Any]:
     parts = words.explanation
     terms = [
         f"known words {signed(parts.known)}",

@@ -14,15 +14,11 @@ MOST_NUMBERED = 8  # classes with numbers written in the cells of a heat map
 NAME_CHARACTERS = 14
 
 
-def colour(index: int) -> str:
-    return f"c{index % COLOURS + 1}"
-
-
 def signed(value: float) -> str:
     return f"{value:+.4g}".replace("-", "−") if value else "0"
 
 
-def short(name: str) -> str:
+def abbreviated(name: str) -> str:
     return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
 
 
@@ -174,9 +170,9 @@ def _heat_map(
     chart = Chart(Scale(0, k), Scale(k, 0), height=height, left=100, top=34, bottom=30)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     for i in range(k):
-        chart.text(chart.left - 8, chart.at_y(i + 0.5) + 4, short(class_names[i]), "end")
+        chart.text(chart.left - 8, chart.at_y(i + 0.5) + 4, abbreviated(class_names[i]), "end")
         if k <= MOST_NUMBERED:
-            chart.note(i + 0.5, 0, short(class_names[i]), "middle above")
+            chart.note(i + 0.5, 0, abbreviated(class_names[i]), "middle above")
         for j in range(k):
             _cell(chart, i, j, int(matrix[i, j]), float(shares[i, j]), numbered=k <= MOST_NUMBERED)
     chart.text((chart.left + chart.width) / 2, height - 8, columns, "middle label")
@@ -231,7 +227,7 @@ def noise_rates(classes: Sequence[dict[str, Any]]) -> Figure:
     chart = Chart(scale, Scale(len(ranked), 0), height=height, left=100)
     chart.x_axis("estimated share of labels that are wrong", chart.x.ticks(4), percent)
     for k, entry in enumerate(ranked):
-        chart.text(chart.left - 8, chart.at_y(k + 0.5) + 4, short(entry["name"]), "end")
+        chart.text(chart.left - 8, chart.at_y(k + 0.5) + 4, abbreviated(entry["name"]), "end")
         chart.rect(0, entry["noise_rate"], k + 0.2, k + 0.8, "f2")
         chart.text(chart.at_x(entry["noise_rate"]) + 6, chart.at_y(k + 0.5) + 4, f"{rates[k]:.1%}")
     title = (
@@ -241,17 +237,17 @@ def noise_rates(classes: Sequence[dict[str, Any]]) -> Figure:
 
 
 def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
-    """Return the share of real errors among the first k suspects, for every k.
+    """Return the share of real errors among the first k issues, for every k.
 
     Args:
-        hits: (n,) whether each suspect, in rank order, really is an error.
+        hits: (n,) whether each issue, in rank order, really is an error.
     """
     ranks = np.arange(1, len(hits) + 1)
     precision = np.cumsum(hits) / ranks
     chart = Chart(Scale(1, max(len(hits), 2)), Scale(0, 1))
     chart.y_axis("precision", form=percent)
     ticks = [1.0, *[t for t in chart.x.ticks(4) if t > 1]]
-    chart.x_axis("suspects looked at, in rank order", ticks)
+    chart.x_axis("issues looked at, in rank order", ticks)
     kept = np.unique(np.linspace(0, len(hits) - 1, 300).astype(int))
     chart.line(ranks[kept], precision[kept], "s1")
     at = min(len(hits), 100)
@@ -260,7 +256,7 @@ def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
 
 
 def precision_checked(definitions: dict[str, Any]) -> Figure | None:
-    """Return the share of the first k judged suspects that people confirmed, per definition.
+    """Return the share of the first k judged issues that people confirmed, per definition.
 
     Args:
         definitions: of an error, each with precision_at {k: share}.
@@ -275,7 +271,7 @@ def precision_checked(definitions: dict[str, Any]) -> Figure | None:
     ranks = sorted({k for curve in curves.values() for k in curve})
     chart = Chart(Scale(ranks[0] / 1.3, ranks[-1] * 1.3, log=True), Scale(0, 1))
     chart.y_axis("precision", form=percent)
-    chart.x_axis("judged suspects looked at, in rank order (log scale)", ranks)
+    chart.x_axis("judged issues looked at, in rank order (log scale)", ranks)
     for index, curve in enumerate(curves.values()):
         css = index % COLOURS + 1
         chart.line(curve.keys(), curve.values(), f"s{css}")
@@ -286,7 +282,7 @@ def precision_checked(definitions: dict[str, Any]) -> Figure | None:
     chart.legend(entries, x=chart.left + 8, y=bottom)
     first = ranks[0]
     best = max(curve.get(first, 0.0) for curve in curves.values())
-    title = f"People confirm up to {best:.0%} of the first {first} suspects they were shown"
+    title = f"People confirm up to {best:.0%} of the first {first} issues they were shown"
     return chart.figure("precision_checked", title, "One line per definition of an error.")
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// Filters the suspects. The page is complete without it; text is only ever read, never written as markup.
+// Filters the issues. The page is complete without it; text is only ever read, never written as markup.
 (() => {
   const form = document.getElementById("filter");
   const cards = [...document.querySelectorAll(".card")];

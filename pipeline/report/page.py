@@ -12,18 +12,22 @@ import numpy as np
 from markupsafe import Markup
 from ruamel.yaml import YAML
 
-from pipeline import __version__, artifacts
-from pipeline.artifacts import RECORD, SCOPES, Labels, Run
-from pipeline.config import Loaded
+from pipeline import __version__
+from pipeline.config.load import Loaded
+from pipeline.data.prepared import Labels, load_class_names, load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.files import atomic_write
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.stage import stages
 from pipeline.report import figures as draw
 from pipeline.report import tables
 from pipeline.report.cards import make_card
 from pipeline.report.chart import Figure
+from pipeline.report.issues import Issue, load_issues
 from pipeline.report.study_figures import study_figures
-from pipeline.report.summary import sentence, shown
-from pipeline.report.suspects import Suspect, load_suspects
-from pipeline.stage import STAGES
-from pipeline.study.words import conclusions
+from pipeline.report.summary import figure_text, sentence
+from pipeline.study.conclusions import conclusions
 
 SHOWN_ISSUES = {"all": 100, "train": 30, "test": 30}
 SCOPE_WORDS = {
@@ -48,35 +52,34 @@ class Found(NamedTuple):
 
 def find(run: Run) -> Found:
     """Return what the page is made of; what a run need not have is None."""
-    stages = [stage for stage in STAGES if stage != "evaluate"]
     study = run.study / "study.json"
     return Found(
-        labels=artifacts.load_labels(run),
-        class_names=artifacts.load_class_names(run),
+        labels=load_labels(run),
+        class_names=load_class_names(run),
         pred_probs=artifacts.load_array(run.pred_probs("all")),
         crossval=artifacts.load_json(run.crossval_metrics),
         dataset=artifacts.load_json(run.dataset),
         health=artifacts.load_json(run.health),
-        records={stage: artifacts.load_json(run.stage(stage) / RECORD) for stage in stages},
+        records={stage: artifacts.load_json(run.stage(stage) / RECORD) for stage in stages()},
         study=artifacts.load_json(study) if study.exists() else None,
     )
 
 
 def write_report(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> None:
-    """Write evaluate/report.html and evaluate/figures/*.svg; same artifacts, same bytes."""
+    """Write report/report.html and report/figures/*.svg; same artifacts, same bytes."""
     found = find(run)
-    suspects = {
-        scope: load_suspects(run, loaded.config, found.labels, scope, limit=limit)
+    issues = {
+        scope: load_issues(run, found.labels, scope, limit=limit)
         for scope, limit in SHOWN_ISSUES.items()
     }
     drawn = draw_figures(loaded, run, metrics, found)
-    page = render(loaded, metrics, found, suspects, drawn)
-    with artifacts.atomic_write(run.report) as file:
+    page = render(loaded, metrics, found, issues, drawn)
+    with atomic_write(run.report) as file:
         file.write(page.encode())
     css = _source("figure.css")
     folder = run.report.parent / "figures"
     for figure in drawn:
-        with artifacts.atomic_write(folder / f"{figure.name}.svg") as file:
+        with atomic_write(folder / f"{figure.name}.svg") as file:
             file.write(figure.file(css).encode())
     for stray in set(folder.glob("*.svg")) - {folder / f"{figure.name}.svg" for figure in drawn}:
         stray.unlink()
@@ -118,14 +121,14 @@ def render(
     loaded: Loaded,
     metrics: dict[str, Any],
     found: Found,
-    suspects: dict[str, list[Suspect]],
+    issues: dict[str, list[Issue]],
     drawn: Sequence[Figure],
 ) -> str:
     """Return the page. Texts and names are data: everything that is not ours is escaped."""
     style, script = _source("figure.css") + _source("page.css"), _source("page.js")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.trim_blocks = True
-    groups = [_group(scope, suspects[scope], metrics, found) for scope in SCOPES]
+    groups = [_group(scope, issues[scope], metrics, found) for scope in SCOPES]
     return environment.from_string(_source("page.html")).render(
         style=Markup(style),  # our own files, not data
         style_hash=_csp_hash(style),
@@ -137,7 +140,7 @@ def render(
         tiles=tables.tiles(metrics),
         gain_note=tables.gain_note(metrics),
         published=[
-            row | {key: shown(row[key]) for key in ("published", "obtained", "tolerance")}
+            row | {key: figure_text(row[key]) for key in ("published", "obtained", "tolerance")}
             for row in metrics["published"]
         ],
         figures={figure.name: figure for figure in drawn},
@@ -145,7 +148,7 @@ def render(
         conclusions=conclusions(found.study) if found.study else [],
         groups=groups,
         class_names=found.class_names,
-        explained=any(s.words for scope in SCOPES for s in suspects[scope]),
+        explained=any(s.words for scope in SCOPES for s in issues[scope]),
         fold_table=tables.fold_table(found.crossval),
         class_table=tables.class_table(found.health["all"]),
         filter_table=tables.filter_table(found.health["all"], loaded.config.find_issues.filter_by),
@@ -162,14 +165,14 @@ def render(
 
 
 def _group(
-    scope: str, suspects: list[Suspect], metrics: dict[str, Any], found: Found
+    scope: str, issues: list[Issue], metrics: dict[str, Any], found: Found
 ) -> dict[str, Any]:
     count = metrics["issues"][scope]["count"]
     return {
         "scope": scope,
-        "choice": f"{scope}: {len(suspects)} of {count:,}",
-        "title": f"First {len(suspects)} of {count:,} in {SCOPE_WORDS[scope]}",
-        "suspects": [make_card(suspect, found.class_names) for suspect in suspects],
+        "choice": f"{scope}: {len(issues)} of {count:,}",
+        "title": f"First {len(issues)} of {count:,} in {SCOPE_WORDS[scope]}",
+        "issues": [make_card(issue, found.class_names) for issue in issues],
     }
 
 

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Metrics = dict[str, Any]
@@ -54,18 +55,11 @@ def corrections_sentence(corrections: dict[str, Any]) -> str:
         which: corrections[f"test_accuracy_{which}_labels"]["baseline"]
         for which in ("given", "corrected")
     }
-    before = corrections["before"]
-    was = (
-        f" (before: {before['test_accuracy']['baseline']:.4f} with "
-        f"{before['issues']['all']['count']:,} issues)"
-        if before
-        else ""
-    )
     return (
         f"Corrections: {corrections['relabelled']:,} labels changed, {corrections['dropped']:,} "
         f"examples left out, {corrections['issues_left']:,} issues left; baseline accuracy "
         f"{accuracy['corrected']:.4f} on the corrected test labels, {accuracy['given']:.4f} on the "
-        f"given ones{was}."
+        "given ones."
     )
 
 
@@ -108,11 +102,11 @@ def print_summary(metrics: Metrics) -> None:
 def published_table(rows: list[dict[str, Any]]) -> Table:
     table = Table("figure", "published", "obtained", "tolerance", "within")
     for row in rows:
-        numbers = [shown(row[key]) for key in ("published", "obtained", "tolerance")]
-        table.add_row(row["figure"], *numbers, "yes" if row["within"] else "NO")
+        numbers = [figure_text(row[key]) for key in ("published", "obtained", "tolerance")]
+        table.add_row(escape(row["figure"]), *numbers, "yes" if row["within"] else "NO")
     return table
 
 
-def shown(value: float) -> str:
+def figure_text(value: float) -> str:
     """Return a count as "2,588" and any other figure with four decimals."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.artifacts import SCOPES
+from pipeline.frame.run import SCOPES
 
 Table = dict[str, list[Any]]
 Rows = list[tuple[str, str]]
@@ -158,33 +158,26 @@ def checked_table(metrics: dict[str, Any]) -> Rows:
     if planted:
         rows += [
             ("planted errors found (recall)", f"{planted['recall']:.1%}"),
-            ("suspects that are planted errors (precision)", f"{planted['precision']:.1%}"),
+            ("issues that are planted errors (precision)", f"{planted['precision']:.1%}"),
             ("average precision", f"{planted['average_precision']:.3f}"),
         ]
     return rows + _leaves(metrics.get("verified") or {})
 
 
-def corrections_table(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (measure, before, now) for a run with people's corrections, [] without them."""
+def corrections_table(metrics: dict[str, Any]) -> Rows:
+    """Return what people's corrections changed and what is left, [] for a run without any."""
     found = metrics.get("corrections")
     if not found:
         return []
-    before = found["before"]
     rows = [
-        ("labels changed by people", "", f"{found['relabelled']:,}"),
-        ("examples left out by people", "", f"{found['dropped']:,}"),
-        (
-            "label issues",
-            f"{before['issues']['all']['count']:,}" if before else "",
-            f"{found['issues_left']:,}",
-        ),
+        ("labels changed by people", f"{found['relabelled']:,}"),
+        ("examples left out by people", f"{found['dropped']:,}"),
+        ("label issues left", f"{found['issues_left']:,}"),
     ]
     for model in ("baseline", "cleanlearning"):
-        was = f"{before['test_accuracy'][model]:.4f}" if before else ""
         for labels in ("given", "corrected"):
-            now = found[f"test_accuracy_{labels}_labels"][model]
-            shown_before = was if labels == "given" else ""
-            rows.append((f"test accuracy, {model}, {labels} labels", shown_before, f"{now:.4f}"))
+            accuracy = found[f"test_accuracy_{labels}_labels"][model]
+            rows.append((f"test accuracy, {model}, {labels} labels", f"{accuracy:.4f}"))
     return rows
 
 
@@ -240,4 +233,5 @@ def made_table(
         ("cores", str(last["machine"]["cores"])),
         ("platform", last["machine"]["platform"]),
     ]
-    return rows + list(last["versions"].items())
+    libraries = {name: v for record in records.values() for name, v in record["versions"].items()}
+    return [*rows, ("python", last["machine"]["python"]), *sorted(libraries.items())]

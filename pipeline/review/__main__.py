@@ -1,22 +1,33 @@
 """Go through the label issues of a run: a local page, or the same in the terminal."""
 
 import contextlib
-import getpass
+import os
 import shlex
 import socket
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from pipeline.artifacts import SCOPES, Run
-from pipeline.cli import CONFIG, RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import Loaded, load_config
-from pipeline.errors import ConfigError
-from pipeline.review.journal import Journal
-from pipeline.review.queue import Queue, load_queue
+from pipeline.config.load import Loaded, load_config
+from pipeline.corrections.journal import Journal
+from pipeline.corrections.queue import Queue, load_queue
+from pipeline.frame.cli import (
+    CONFIG,
+    RESULTS,
+    VARIABLE,
+    ConfigOption,
+    ResultsOption,
+    ScopeOption,
+    SetOption,
+    account_name,
+    run_command,
+)
+from pipeline.frame.errors import ConfigError
+from pipeline.frame.messages import for_terminal
+from pipeline.frame.run import Run
 from pipeline.review.security import Access, check_host
 
 if TYPE_CHECKING:
@@ -26,7 +37,6 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 64
 PORT = 8765
-ScopeOption = Annotated[str, typer.Option("--scope", help=f"One of {', '.join(SCOPES)}.")]
 
 
 def review(
@@ -64,7 +74,7 @@ def review(
     run = Run(results / loaded.run)
     queue = load_queue(loaded, run, scope)
     for note in queue.journal.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}", sys.stderr)
     name = reviewer or account_name()
     if terminal:
         from pipeline.review.terminal import review_in_terminal
@@ -75,11 +85,13 @@ def review(
     say_what_next(queue.journal, loaded, results)
 
 
-def account_name() -> str:
+def given_to_make() -> list[str]:
+    """Return the options in `make review REVIEW="..."`."""
+    text = os.environ.get(f"{VARIABLE}REVIEW", "")
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "reviewer"
+        return shlex.split(text)
+    except ValueError:  # an open quote: the words are refused as they are
+        return text.split()
 
 
 def serve(
@@ -91,10 +103,10 @@ def serve(
 
     with listen_somewhere(host) if port is None else listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
-        highlighter = Highlighter(run, queue.source.class_names, queue.scope)
+        highlighter = Highlighter(run, queue.scope)
         page = ReviewPage(queue, highlighter, access, reviewer=reviewer)
         print(f"scope {queue.scope}: {len(queue.items):,} examples to review")
-        print(f"the journal is {queue.journal.path}")
+        say(f"the journal is {queue.journal.path}")
         print(f"open {access.url}", flush=True)
         print("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
         if open_browser and sys.stdout.isatty():
@@ -154,25 +166,29 @@ def listen_somewhere(host: str) -> socket.socket:
 
 def carry(loaded: Loaded, old: Path) -> Journal:
     """Carry the decisions of an old journal over, say which could not be, return the journal."""
-    from pipeline.review.carry_over import carry_journal_over
+    from pipeline.corrections.carry_over import carry_journal_over
 
     journal, done, carried = carry_journal_over(loaded, old)
     for decision, reason in carried.left:
-        print(f"left: {decision.id!r}, {decision.reviewer!r}: {reason}")
-    print(f"{done.added:,} decisions carried over to {journal.path}, {done.known:,} known before")
-    print(f"{len(carried.left):,} left; {old} stays as it is")
+        say(f"left: {decision.id!r}, {decision.reviewer!r}: {reason}")
+    say(f"{done.added:,} decisions carried over to {journal.path}, {done.known:,} known before")
+    say(f"{len(carried.left):,} left; {old} stays as it is")
     if done.replaced:
         print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
     return journal
 
 
+def say(text: str, file: TextIO | None = None) -> None:
+    print(for_terminal(text), file=file)
+
+
 def say_what_next(journal: Journal, loaded: Loaded, results: Path) -> None:
     if not journal.lines:
         return
-    print(f"\n{len(journal.standing.all()):,} decision(s) stand in {journal.path}.")
-    print(f"To train on them: {make_command(loaded, journal.path, results)}")
+    say(f"\n{len(journal.standing.all()):,} decision(s) stand in {journal.path}.")
+    say(f"To train on them: {make_command(loaded, journal.path, results)}")
     if loaded.config.corrections != str(journal.path):
-        print(f"To train on them always, set `corrections: {journal.path}` in the config.")
+        say(f"To train on them always, set `corrections: {journal.path}` in the config.")
 
 
 def make_command(loaded: Loaded, journal: Path, results: Path) -> str:
@@ -191,4 +207,5 @@ def make_command(loaded: Loaded, journal: Path, results: Path) -> str:
 
 
 if __name__ == "__main__":
+    sys.argv += given_to_make()
     run_command(review)

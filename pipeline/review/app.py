@@ -4,7 +4,6 @@ Nothing is said to be saved before the journal is on disk.
 """
 
 import json
-import re
 import unicodedata
 from collections.abc import Callable
 from importlib import resources
@@ -18,17 +17,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from pipeline.errors import DataError, ResourceError
-from pipeline.review.decision import Decision, consensus, disagree
+from pipeline.corrections.decision import Decision
+from pipeline.corrections.journal import StaleError
+from pipeline.corrections.queue import SHOWS, Item, Queue
+from pipeline.corrections.votes import consensus, disagree
+from pipeline.frame.errors import DataError, ResourceError
+from pipeline.frame.messages import readable
 from pipeline.review.highlight import Highlighter
-from pipeline.review.journal import StaleError
-from pipeline.review.queue import SHOWS, Item, Queue
 from pipeline.review.security import Access, Gate
 
 PAGE_SIZE = 50
 STATIC = {"review.css": "text/css", "review.js": "text/javascript"}
 REVIEWER_COOKIE = "reviewer"
-LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 class ReviewPage:
@@ -47,7 +47,7 @@ class ReviewPage:
             undefined=jinja2.StrictUndefined,
         )
         self.templates.globals.update(link=link, said=said, disagree=disagree, consensus=consensus)
-        self.templates.filters.update(percent=percent, readable=readable)
+        self.templates.filters.update(probability=probability_text, readable=readable)
         routes = [
             Route("/", self.show_list),
             Route("/example", self.show_example),
@@ -179,7 +179,7 @@ class ReviewPage:
             raise DataError("no such example or decision")
         seen = values["seen"]
         if type(seen) is not int:
-            raise ValueError("seen is no number")
+            raise ValueError("seen is not a number")
         self.queue.journal.append([decision], seen=seen)
         return decision.id
 
@@ -208,12 +208,7 @@ def said(decision: Decision) -> str:
     return words.get(decision.decision, decision.decision)
 
 
-def readable(text: str) -> str:
-    """Return a text for the eye: the line breaks of web pages as line breaks."""
-    return LINE_BREAK.sub("\n", text)
-
-
-def percent(probability: Any) -> str:
+def probability_text(probability: Any) -> str:
     """Return "99.7%"; a tiny or nearly certain one is not rounded to 0 or 100."""
     value = 100 * float(probability)
     if 0 < value < 0.1:

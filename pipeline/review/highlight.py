@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.report.words import explain, fits, linear_weights, split_pieces
-from pipeline.review.queue import Item
+from pipeline.corrections.queue import Item
+from pipeline.frame.run import Run
+from pipeline.models.explanation import Explainer, split_pieces
 
 STRENGTHS = (0.8, 0.5, 0.3)  # of the strongest word: levels 3, 2 and 1
 
@@ -25,45 +24,25 @@ class Piece:
 class Highlighter:
     """Cuts texts into pieces; without a linear model of its fold a text stays one piece."""
 
-    def __init__(self, run: Run, class_names: list[str], scope: str = "all") -> None:
-        self.class_names = class_names
-        self._weights: dict[int, Any] = {}
-        self._fold_of: dict[int, int] = {}
-        if not run.tokens(scope).is_file():
-            return
-        vocabulary = artifacts.load_json(run.vocabulary("all" if scope == "all" else "train"))
-        self._token_of = {word: token for token, word in enumerate(vocabulary) if token > 1}
-        self._tokens = artifacts.load_array(run.tokens(scope), mapped=True)
-        for fold, path in enumerate(sorted(run.fold(scope, 0).parent.glob("fold_*.npz"))):
-            arrays = artifacts.load_arrays(path)
-            self._weights[fold] = linear_weights(arrays)
-            self._fold_of |= dict.fromkeys(arrays["held_out"].tolist(), fold)
+    def __init__(self, run: Run, scope: str = "all") -> None:
+        self.explainer = Explainer(run, scope)
 
     def pieces(self, item: Item) -> list[Piece]:
         """Return the text of `item` in pieces that join to it again."""
         if item.position is None or item.suggested in (None, item.given):
             return [Piece(item.text)]
-        weights = self._weights.get(self._fold_of.get(item.position, -1))
-        if weights is None:
-            return [Piece(item.text)]
-        tokens = np.asarray(self._tokens[item.position])
         found = split_pieces(item.text)
-        if not fits(found, tokens, self._token_of):
-            return [Piece(item.text)]
-        explanation = explain(
-            tokens,
-            weights,
-            towards=self.class_names.index(item.suggested or ""),
-            away=self.class_names.index(item.given),
-        )
-        return weigh(found, explanation.by_position)
+        index = self.explainer.class_names.index
+        towards, away = index(item.suggested or ""), index(item.given)
+        evidence = self.explainer.explain(item.position, found, towards=towards, away=away)
+        return weigh(found, evidence.explanation.by_position) if evidence else [Piece(item.text)]
 
 
 def weigh(found: list[Any], parts: np.ndarray) -> list[Piece]:
     """Return the pieces with the side each speaks for; neighbours that look alike are joined.
 
     Args:
-        found: pieces with `text` and `position` (None: no word).
+        found: pieces with `text` and `position` (None: not a word).
         parts: (positions,) what each word adds to the suggested class against the given one.
     """
     most = float(np.abs(parts).max()) if len(parts) else 0.0

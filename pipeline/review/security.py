@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipeline.errors import ConfigError
+from pipeline.frame.errors import ConfigError
 
 MAX_BODY = 1_000_000
 BODY_SECONDS = 10.0

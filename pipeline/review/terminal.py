@@ -1,17 +1,16 @@
 """The review without a browser: one example at a time, one key and Enter for each decision."""
 
-import unicodedata
-
 from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from pipeline.errors import DataError
-from pipeline.review.app import clean_name, percent, readable, said
-from pipeline.review.decision import disagree
-from pipeline.review.journal import StaleError
-from pipeline.review.queue import Item, Queue
+from pipeline.corrections.journal import StaleError
+from pipeline.corrections.queue import Item, Queue
+from pipeline.corrections.votes import disagree
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import for_terminal, readable
+from pipeline.review.app import clean_name, probability_text, said
 
 HELP = (
     "k keep · s suggestion · 1-9 class · d drop · u unsure · z undo · n next · p previous · "
@@ -58,9 +57,9 @@ class Session:
                 return command
             if command == "m" or command.startswith("m "):
                 self.note = command[2:].strip() or self.console.input("note> ").strip()
-                self.say(f"note of the next decision: {clean(self.note)}")
+                self.say(f"note of the next decision: {self.note}")
             else:
-                self.say(HELP if command == "h" else f"unknown: {clean(command)[:40]} (h for help)")
+                self.say(HELP if command == "h" else f"unknown: {command[:40]} (h for help)")
 
     def obey(self, command: str, item: Item) -> Item | None:
         """Do what was typed; return the item to show next."""
@@ -71,7 +70,7 @@ class Session:
         if command.startswith("/"):
             self.query = command[1:].strip()
             found = self.queue.select(query=self.query)
-            self.say(f"found {clean(self.query)!r}: {len(found):,}")
+            self.say(f"found {self.query!r}: {len(found):,}")
             return found[0] if found else item
         decision = self._decision(command, item)
         return item if decision is None else self._decide(item, *decision)
@@ -82,21 +81,22 @@ class Session:
             f"scope {self.queue.scope} · rank {item.rank or '–'} · {item.id} · "
             f"{progress['left']:,} left"
         )
-        text = clean(readable(item.text))
-        self.console.print(Panel(Text(text), title=Text(clean(title)), title_align="left"))
+        text = for_terminal(readable(item.text))
+        self.console.print(Panel(Text(text), title=Text(for_terminal(title)), title_align="left"))
         names = []
         for place, name in enumerate(self.queue.source.class_names, start=1):
-            shown = "" if item.pred_probs is None else f" {percent(item.pred_probs[place - 1])}"
+            probs = item.pred_probs
+            chance = "" if probs is None else f" {probability_text(probs[place - 1])}"
             mark = {item.given: " (labelled)", item.suggested: " (suggested)"}.get(name, "")
-            names.append(f"{place} {clean(name)}{shown}{mark}")
+            names.append(f"{place} {for_terminal(name)}{chance}{mark}")
         self.console.print(Columns([Text(name) for name in names], padding=(0, 3)))
         decisions = self.queue.decisions(item)
         if decisions:
             votes = ", ".join(f"{who}: {said(d)}" for who, d in decisions.items())
-            self.say(f"{'DISPUTED ' if disagree(decisions.values()) else ''}{clean(votes)}")
+            self.say(f"{'DISPUTED ' if disagree(decisions.values()) else ''}{votes}")
 
     def say(self, text: str) -> None:
-        self.console.print(Text(text))
+        self.console.print(Text(for_terminal(text)))
 
     def _decision(self, command: str, item: Item) -> tuple[str, str | None] | None:
         names = self.queue.source.class_names
@@ -120,10 +120,10 @@ class Session:
             self.say("You decided on this in another window; this is how it stands now.")
             return item
         self.note = ""
-        self.say(f"saved: {item.id} {clean(said(made))}")
+        self.say(f"saved: {item.id} {said(made)}")
         found = self.queue.next_open(item.id, query=self.query, reviewer=self.reviewer)
         if found is None and self.query:
-            self.say(f"Nothing left that contains {clean(self.query)!r}; on with the others.")
+            self.say(f"Nothing left that contains {self.query!r}; on with the others.")
             self.query = ""
             found = self.queue.next_open(item.id, reviewer=self.reviewer)
         return found
@@ -152,11 +152,3 @@ class Session:
     def _first_open(self) -> Item | None:
         found = self.queue.select(show="open", reviewer=self.reviewer)
         return found[0] if found else None
-
-
-def clean(text: str) -> str:
-    """Return text without characters that steer a terminal; line breaks and tabs stay."""
-    return "".join(
-        "�" if unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t\u200d" else c
-        for c in text
-    )

@@ -1,21 +1,24 @@
 """`make study` and `make noise`: is the gain real?"""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
-from pipeline.config import Loaded, load_config
-from pipeline.crossval import training_engine
-from pipeline.errors import ArtifactError, ConfigError
-from pipeline.progress import StageProgress
-from pipeline.stage import Checked, locked, without_leftovers
+from pipeline.compute.trainings import Trainings, training_engine
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame import artifacts
+from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.frame.errors import ArtifactError, ConfigError
+from pipeline.frame.files import sweep_temporary
+from pipeline.frame.lock import locked
+from pipeline.frame.progress import StageProgress
+from pipeline.frame.run import Run
+from pipeline.frame.stage import RunState, without_leftovers
+from pipeline.models.training import Training
+from pipeline.study.conclusions import conclusions
 from pipeline.study.detection import run_noise
 from pipeline.study.seeds import run_seeds
-from pipeline.study.trials import Trainings
-from pipeline.study.words import conclusions
 
 
 def study(
@@ -27,25 +30,31 @@ def study(
     """Repeat the experiment over seeds with controls, or with noise put in on purpose."""
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
-    checked = Checked(loaded.config, run)
+    state = RunState(loaded.config, run)
     for stage in ("prepare", "vectorize", "crossval"):
-        if reason := checked.reason(stage):
+        if reason := state.reason(stage):
             raise ArtifactError(f"{stage}: {reason}; run `make crossval` first")
     name = "noise" if noise else "study"
+    parts = (loaded.config.vectorize, loaded.config.model, loaded.config.compute)
     with (
         locked(run),
         StageProgress(name) as progress,
         without_leftovers(run.study),
-        training_engine(run, loaded.config, progress) as workers,
+        training_engine(run, *parts, progress) as engine,
     ):
-        artifacts.sweep_temporary(run.study)
-        trainings = Trainings(run, checked.key("crossval"), workers)
+        sweep_temporary(run.study)
+        trainings = Trainings(run, state.key("crossval"), engine, lambda t: kept_at(run, t))
         part = study_noise(loaded, run, trainings) if noise else study_seeds(loaded, run, trainings)
         artifacts.save_json(run.study / f"{name}_part.json", part)
         whole = join_parts(run)
         artifacts.save_json(run.study / "study.json", whole)
         for line in conclusions(whole):
             progress.say(line)
+
+
+def kept_at(run: Run, training: Training) -> Path:
+    """Return the file that keeps the result of a training."""
+    return run.study / "trainings" / (training.name.replace(" ", "_") + ".npz")
 
 
 def study_seeds(loaded: Loaded, run: Run, trainings: Trainings) -> dict[str, Any]:

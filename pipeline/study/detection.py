@@ -1,20 +1,20 @@
 """Noise put in on purpose: how much of it is found, and what each arm makes of it."""
 
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import Loaded
-from pipeline.evaluate import score_against_truth
-from pipeline.find_issues import find_issues_ranked
-from pipeline.models.registry import derive_seed
-from pipeline.schema import FilterBy, FindIssues, RankedBy
-from pipeline.study.arms import make_arms
+from pipeline.compute.trainings import Trainings
+from pipeline.config.load import Loaded
+from pipeline.data.prepared import load_class_names, load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
+from pipeline.issues.arms import make_arms
+from pipeline.issues.truth import score_detection
+from pipeline.models.training import derive_seed
 from pipeline.study.noise import flip_labels
-from pipeline.study.trials import Trainings, Trial, arm_tasks, fold_tasks, pool
+from pipeline.study.trials import Trial, arm_trainings, fold_trainings, pool
 
 NOISE_PATH = 7  # place of the noise in the tree of seeds
 
@@ -22,7 +22,7 @@ NOISE_PATH = 7  # place of the noise in the tree of seeds
 def plan_trials(loaded: Loaded, run: Run) -> list[tuple[Trial, str, float]]:
     """Return (trial, kind, rate) for every kind, rate and seed; at rate 0 all kinds are one."""
     noise = loaded.config.study.noise
-    labels = artifacts.load_labels(run)
+    labels = load_labels(run)
     given = labels.given[labels.rows("train")]
     pred_probs = artifacts.load_array(run.pred_probs("train"))
     trials: list[tuple[Trial, str, float]] = []
@@ -50,13 +50,13 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
 
     The truth is used for scoring alone: the trials have the noisy labels and nothing else.
     """
-    config, labels = loaded.config, artifacts.load_labels(run)
+    config, labels = loaded.config, load_labels(run)
     truth = labels.given[labels.rows("train")]
     test = labels.given[labels.rows("test")]
-    num_classes = len(artifacts.load_class_names(run))
+    num_classes = len(load_class_names(run))
     planned = plan_trials(loaded, run)
     trials = [trial for trial, _, _ in planned]
-    tasks = [task for trial in trials for task in fold_tasks(trial, loaded, run, labels)]
+    tasks = [task for trial in trials for task in fold_trainings(trial, config, run, labels)]
     folds = {task.name: result for task, result in trainings.run(tasks, "cross-validation")}
     names = [name for name in config.study.arms if name != "human"]
     finals, found = [], []
@@ -65,7 +65,7 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
         pred_probs = pool(folds, trial, "train", num_classes=num_classes)
         rng = np.random.default_rng([trial.seed, len(trial.name)])
         arms = make_arms(names, noisy, pred_probs, config.find_issues, rng=rng)
-        finals += arm_tasks(trial, arms, config, run)
+        finals += arm_trainings(trial, arms, config, run)
         scored = score_detection(noisy, pred_probs, noisy != truth, config.find_issues)
         found += [{"kind": kind, "rate": rate, "seed": trial.seed} | row for row in scored]
     fitted = {task.name: result["pred_probs"] for task, result in trainings.run(finals, "arms")}
@@ -81,35 +81,6 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
         for name in names
     ]
     return {"noise": accuracy, "detection": found}, truth_table(planned, truth)
-
-
-def score_detection(
-    noisy: np.ndarray, pred_probs: np.ndarray, is_error: np.ndarray, options: FindIssues
-) -> list[dict[str, Any]]:
-    """Return precision, recall, F1 of every filter and average precision of every score.
-
-    Args:
-        noisy: (n,) labels with noise. is_error: (n,) the truth. The filters' average precision
-            is that of their list ranked by self-confidence.
-    """
-    rows = []
-    for filter_by in get_args(FilterBy):
-        chosen = options.model_copy(
-            update={"filter_by": filter_by, "return_indices_ranked_by": "self_confidence"}
-        )
-        found = score_against_truth(find_issues_ranked(noisy, pred_probs, chosen), is_error)
-        total = found["precision"] + found["recall"]
-        f1 = 2 * found["precision"] * found["recall"] / total if total else 0.0
-        rows.append({"filter_by": filter_by, "score": None} | found | {"f1": f1})
-    from cleanlab.rank import get_label_quality_scores
-
-    for method in get_args(RankedBy):
-        quality = get_label_quality_scores(noisy, pred_probs.astype(np.float64), method=method)
-        ranked = score_against_truth(np.argsort(quality, kind="stable"), is_error)
-        only = {"precision": None, "recall": None, "f1": None}
-        found = {"average_precision": ranked["average_precision"]}
-        rows.append({"filter_by": None, "score": method} | only | found)
-    return rows
 
 
 def truth_table(planned: list[tuple[Trial, str, float]], truth: np.ndarray) -> pa.Table:

@@ -6,24 +6,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline import artifacts
-from pipeline.artifacts import Arrays, Labels, Run
-from pipeline.config import Loaded
-from pipeline.crossval import scores
-from pipeline.find_issues import find_issues_ranked
-from pipeline.review.effect import given_labels
-from pipeline.schema import FindIssues
-from pipeline.study.arms import Arm, make_arms
-from pipeline.study.statistics import (
+from pipeline.compute.trainings import Trainings
+from pipeline.config.load import Loaded
+from pipeline.corrections.effect import given_labels
+from pipeline.data.prepared import Labels, load_class_names, load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.artifacts import Arrays
+from pipeline.frame.run import Run
+from pipeline.issues.answer_keys import apply_votes, load_verified
+from pipeline.issues.arms import CONTROLS, TrainingSet, make_arms
+from pipeline.issues.comparison import (
     interval_over_test_sets,
     mcnemar_p,
     paired_difference,
     stability,
 )
-from pipeline.study.trials import Trainings, Trial, arm_tasks, fold_tasks, pool
-from pipeline.study.verified import corrected_labels, load_verified
+from pipeline.issues.ranking import find_issues_ranked
+from pipeline.issues.scores import scores
+from pipeline.issues.sections import FindIssues
+from pipeline.study.trials import Trial, arm_trainings, fold_trainings, pool
 
-CONTROLS = ("baseline", "random_prune")
 TOP = 100
 
 
@@ -42,7 +44,7 @@ def load_test_labels(run: Run, labels: Labels, verified: str | None) -> ScoredLa
     given = labels.given[labels.rows("test")]
     if verified is None:
         return ScoredLabels(given, None, None)
-    return ScoredLabels(given, *corrected_labels(given, load_verified(Path(verified), run)))
+    return ScoredLabels(given, *apply_votes(given, load_verified(Path(verified), run)))
 
 
 def run_seeds(
@@ -53,14 +55,14 @@ def run_seeds(
     With corrections applied by `prepare`, every arm but `human` gets the labels as they were
     given, and is scored on them. Examples that people dropped are in no arm.
     """
-    config, corrected = loaded.config, artifacts.load_labels(run)
+    config, corrected = loaded.config, load_labels(run)
     labels = Labels(given_labels(run, artifacts.load_json(run.dataset)), corrected.is_train)
-    human = Arm(np.empty(0, int), corrected.given[labels.rows("train")])
-    num_classes = len(artifacts.load_class_names(run))
+    human = TrainingSet(np.empty(0, int), corrected.given[labels.rows("train")])
+    num_classes = len(load_class_names(run))
     test = load_test_labels(run, labels, config.evaluate.verified_labels)
     given = {scope: labels.given[labels.rows(scope)] for scope in ("all", "train")}
     trials = [Trial(f"seed {seed}", seed, given) for seed in config.study.seeds]
-    tasks = [task for trial in trials for task in fold_tasks(trial, loaded, run, labels)]
+    tasks = [task for trial in trials for task in fold_trainings(trial, config, run, labels)]
     folds = {task.name: result for task, result in trainings.run(tasks, "cross-validation")}
     arms = {
         trial.name: make_arms(
@@ -73,7 +75,9 @@ def run_seeds(
         )
         for trial in trials
     }
-    finals = [task for trial in trials for task in arm_tasks(trial, arms[trial.name], config, run)]
+    finals = [
+        task for trial in trials for task in arm_trainings(trial, arms[trial.name], config, run)
+    ]
     fitted = {task.name: result for task, result in trainings.run(finals, "arms")}
     rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test))
     pred_probs = [pool(folds, trial, "all", num_classes=num_classes) for trial in trials]
@@ -103,7 +107,7 @@ def _count(corrected: np.ndarray | None, given: np.ndarray) -> int | None:
 
 def score_arms(
     trials: list[Trial],
-    arms: dict[str, dict[str, Arm]],
+    arms: dict[str, dict[str, TrainingSet]],
     fitted: dict[str, Arrays],
     test: ScoredLabels,
 ) -> list[dict[str, Any]]:

@@ -1,23 +1,17 @@
-"""Many trainings, each kept in a file of its own, so that a killed study goes on where it was."""
+"""One repetition of a study: a seed, its labels, its trainings."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from pipeline import artifacts
-from pipeline.artifacts import SCOPES, Arrays, Labels, Run
-from pipeline.compute.engine import Engine
-from pipeline.compute.training_task import Task, train
-from pipeline.config import Loaded
-from pipeline.crossval import plan_folds, text_groups
-from pipeline.errors import ArtifactError
-from pipeline.models.registry import derive_seed
-from pipeline.provenance import check_made_for, made_for
-from pipeline.schema import Config
-from pipeline.study.arms import Arm
+from pipeline.config.schema import Config
+from pipeline.data.prepared import Labels, text_groups
+from pipeline.frame.artifacts import Arrays
+from pipeline.frame.errors import ArtifactError
+from pipeline.frame.run import Run
+from pipeline.issues.arms import TrainingSet
+from pipeline.models.folds import plan_folds
+from pipeline.models.training import Training, derive_seed, plan_training
 
 SPLIT_PATH = 8  # place of a trial's fold split in the tree of seeds
 
@@ -34,57 +28,10 @@ class Trial:
     given: dict[str, np.ndarray]
 
 
-class Trainings:
-    """Runs tasks and keeps each result under its name, with a hash of all it was made from."""
-
-    def __init__(self, run: Run, key: str, workers: Engine) -> None:
-        self.results = run
-        self.folder = run.study / "trainings"
-        self.key = key
-        self.workers = workers
-
-    def run(self, tasks: Sequence[Task], what: str) -> Iterator[tuple[Task, Arrays]]:
-        """Yield (task, its result), those kept from before first; say `what` they are."""
-        missing = []
-        for task in tasks:
-            if (kept := self._kept(task)) is not None:
-                yield task, kept
-            else:
-                missing.append(task)
-        kept_count = len(tasks) - len(missing)
-        kept_words = f", {kept_count} of them kept" if kept_count else ""
-        self.workers.progress.say(f"{what}: {len(tasks)} trainings{kept_words}")
-        self.workers.progress.restart()
-        for task, result in self.workers.run(train, missing):
-            stamp = made_for(self.results, task.labels)
-            stamp |= {"key": np.array(self._key_of(task))}
-            artifacts.save_arrays(self._path(task), result | stamp)
-            yield task, result
-
-    def _path(self, task: Task) -> Path:
-        return self.folder / (task.name.replace(" ", "_") + ".npz")
-
-    def _kept(self, task: Task) -> Arrays | None:
-        path = self._path(task)
-        try:
-            arrays = artifacts.load_arrays(path)
-            check_made_for(arrays, made_for(self.results, task.labels), path, "study")
-            return arrays if str(arrays["key"]) == self._key_of(task) else None
-        except (ArtifactError, KeyError):
-            return None
-
-    def _key_of(self, task: Task) -> str:
-        made_from = (self.key, self.workers.device, task.name, task.seed, task.path)
-        digest = hashlib.sha256(" ".join(map(str, made_from)).encode())
-        for array in (task.labels, task.held_out, task.weights):
-            digest.update(b"\0" if array is None else array.tobytes())
-        return digest.hexdigest()
-
-
-def fold_tasks(trial: Trial, loaded: Loaded, run: Run, labels: Labels) -> list[Task]:
+def fold_trainings(trial: Trial, config: Config, run: Run, labels: Labels) -> list[Training]:
     """Return the cross-validation of a trial in each scope it has labels for."""
-    config, tasks = loaded.config, []
     groups = text_groups(run) if config.crossval.group_duplicates else None
+    planned = []
     for scope, given in trial.given.items():
         options = getattr(config.crossval, scope).model_dump()
         held_out = plan_folds(
@@ -93,63 +40,42 @@ def fold_tasks(trial: Trial, loaded: Loaded, run: Run, labels: Labels) -> list[T
             seed=derive_seed(trial.seed, SPLIT_PATH),
             groups=None if groups is None else groups[labels.rows(scope)],
         )
-        for fold, positions in enumerate(held_out):
-            tasks.append(
-                _task(
-                    config,
-                    run,
-                    scope=scope,
-                    name=f"{trial.name} {scope} fold {fold + 1}",
-                    arm=Arm(positions, given),
-                    seed=trial.seed,
-                    path=(SCOPES.index(scope), fold),
-                )
+        planned += [
+            plan_training(
+                run,
+                config.vectorize,
+                config.model,
+                scope=scope,
+                fold=fold,
+                labels=given,
+                held_out=positions,
+                seed=trial.seed,
+                name=f"{trial.name} {scope} fold {fold + 1}",
             )
-    return tasks
+            for fold, positions in enumerate(held_out)
+        ]
+    return planned
 
 
-def arm_tasks(trial: Trial, arms: dict[str, Arm], config: Config, run: Run) -> list[Task]:
+def arm_trainings(
+    trial: Trial, sets: dict[str, TrainingSet], config: Config, run: Run
+) -> list[Training]:
     """Return the final training of each arm; all of a trial start from the same weights."""
     return [
-        _task(
-            config,
+        plan_training(
             run,
+            config.vectorize,
+            config.model,
             scope="test",
-            name=f"{trial.name} {name}",
-            arm=arm,
+            fold=0,
+            labels=chosen.labels,
+            held_out=chosen.left_out,
             seed=trial.seed,
-            path=(SCOPES.index("test"), 0),
+            name=f"{trial.name} {name}",
+            weights=chosen.weights,
         )
-        for name, arm in arms.items()
+        for name, chosen in sets.items()
     ]
-
-
-def _task(
-    config: Config,
-    run: Run,
-    *,
-    scope: str,
-    name: str,
-    arm: Arm,
-    seed: int,
-    path: tuple[int, ...],
-) -> Task:
-    kind = config.vectorize.kind
-    vocabulary = run.vocabulary("all" if scope == "all" else "train")
-    return Task(
-        scope=scope,
-        fold=path[1],
-        tokens=run.inputs("train" if scope == "test" else scope, kind),
-        predict=run.inputs("test", kind) if scope == "test" else None,
-        vocabulary=vocabulary if vocabulary.exists() else None,
-        labels=arm.labels,
-        held_out=arm.left_out,
-        model=config.model,
-        seed=seed,
-        path=path,
-        name=name,
-        weights=arm.weights,
-    )
 
 
 def pool(results: dict[str, Arrays], trial: Trial, scope: str, *, num_classes: int) -> np.ndarray:

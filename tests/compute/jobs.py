@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.compute.local import Told
+from pipeline.compute.local import ReportEpoch
 
 
 @dataclass(frozen=True)
@@ -14,31 +14,30 @@ class Job:
     number: int
     cost: int = 10
     epochs: int = 2
-
-    together: int | None = None
+    stack_shape: int | None = None
 
     @property
     def name(self) -> str:
         return f"job {self.number}"
 
 
-def work(jobs: Sequence[Job], told: Told) -> list[tuple[int, int]]:
+def work(jobs: Sequence[Job], report: ReportEpoch) -> list[tuple[int, int]]:
     for job in jobs:
         for epoch in range(job.epochs):
-            told(job.name, epoch + 1, 0.5)
+            report(job.name, epoch + 1, 0.5)
     time.sleep(0.3)
     return [(job.number**2, os.getpid()) for job in jobs]
 
 
-def fail(jobs: Sequence[Job], told: Told) -> list[None]:
+def fail(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
     raise ValueError(f"job {jobs[0].number} failed")
 
 
-def die(jobs: Sequence[Job], told: Told) -> list[None]:
+def die(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
     os.kill(os.getpid(), signal.SIGKILL)
     return []
 
 
-def sleep(jobs: Sequence[Job], told: Told) -> list[None]:
+def sleep(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
     time.sleep(60)
     return [None]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from pipeline.compute import local
 from pipeline.compute.local import Workers, count_workers, group_tasks, in_starting_order
-from pipeline.errors import ResourceError
-from pipeline.progress import StageProgress
-from pipeline.schema import Compute
+from pipeline.compute.sections import Compute
+from pipeline.frame.errors import ResourceError
+from pipeline.frame.progress import StageProgress
 from tests.compute.jobs import Job, die, fail, work
 from tests.tiny import unmeasured
 
@@ -28,7 +28,7 @@ def compute(workers: Any) -> Compute:
 TWO = compute(workers=2)
 
 
-class Told(StageProgress):
+class KeptProgress(StageProgress):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -49,43 +49,43 @@ def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "cpu_count", lambda: 2)
 
 
-def run(job: Any, jobs: list[Job], on: Compute, told: Told) -> list[Any]:
-    with Workers(on, told) as workers:
+def run(job: Any, jobs: list[Job], on: Compute, progress: KeptProgress) -> list[Any]:
+    with Workers(on, progress) as workers:
         return list(workers.run(job, jobs))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_gives_its_result(workers: int) -> None:
-    told = Told()
-    results = run(work, JOBS, compute(workers=workers), told)
+    progress = KeptProgress()
+    results = run(work, JOBS, compute(workers=workers), progress)
     assert {job.number: square for job, (square, _) in results} == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
     pids = {pid for _, (_, pid) in results}
     assert (os.getpid() in pids) == (workers == 1)
     assert len(pids) <= workers
-    assert told.updates[-1][:2] == (50, 50)
-    assert any("epoch 1, loss 0.500" in text for _, _, text in told.updates)
-    assert all(done <= total for done, total, _ in told.updates)
+    assert progress.updates[-1][:2] == (50, 50)
+    assert any("epoch 1, loss 0.500" in text for _, _, text in progress.updates)
+    assert all(done <= total for done, total, _ in progress.updates)
 
 
 def test_no_tasks_no_process() -> None:
-    assert run(work, [], TWO, Told()) == []
+    assert run(work, [], TWO, KeptProgress()) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_a_task_arrives_and_ends_the_others(workers: int) -> None:
     with pytest.raises(ValueError, match=r"job \d failed"):
-        run(fail, JOBS, compute(workers=workers), Told())
+        run(fail, JOBS, compute(workers=workers), KeptProgress())
     assert_no_workers()
 
 
 def test_a_killed_worker_is_told_as_what_it_probably_is() -> None:
     with pytest.raises(ResourceError, match=r"killed, probably for memory.*compute.workers=1"):
-        run(die, JOBS, TWO, Told())
+        run(die, JOBS, TWO, KeptProgress())
     assert_no_workers()
 
 
 def test_leaving_early_ends_the_workers() -> None:
-    with Workers(TWO, Told()) as workers:
+    with Workers(TWO, KeptProgress()) as workers:
         next(workers.run(work, JOBS))
     assert_no_workers()
 
@@ -101,8 +101,8 @@ def test_workers_end_when_their_parent_is_killed(start: str) -> None:
     script = f"""
 import multiprocessing
 from pipeline.compute.local import Workers
-from pipeline.progress import StageProgress
-from pipeline.schema import Compute
+from pipeline.compute.sections import Compute
+from pipeline.frame.progress import StageProgress
 from tests.compute.jobs import Job, sleep
 
 if __name__ == "__main__":
@@ -153,20 +153,20 @@ def test_no_order_is_worse_than_longest_first(costs: list[int], workers: int) ->
 def test_more_workers_than_the_machine_bears_are_reduced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = Told()
-    assert count_workers(compute(workers=2), told, 1) == 2
-    assert told.lines == []
-    assert count_workers(compute(workers=9), told, 10**9) == 2
-    assert told.lines == [
+    progress = KeptProgress()
+    assert count_workers(compute(workers=2), progress, 1) == 2
+    assert progress.lines == []
+    assert count_workers(compute(workers=9), progress, 10**9) == 2
+    assert progress.lines == [
         "compute.workers reduced from 9 to 2: this machine has 2 cores and 1000.0 GB of free "
         "memory, of which each takes 1.0 GB"
     ]
-    assert count_workers(compute(workers="auto"), told, 1) == 2
-    assert count_workers(compute(workers="auto"), told, 10**18) == 1
+    assert count_workers(compute(workers="auto"), progress, 1) == 2
+    assert count_workers(compute(workers="auto"), progress, 10**18) == 1
 
 
 def test_only_tasks_that_can_be_one_training_are_grouped() -> None:
-    jobs = [Job(0, together=7), Job(1), Job(2, together=8), Job(3, together=7), Job(4)]
+    jobs = [Job(0, stack_shape=7), Job(1), Job(2, stack_shape=8), Job(3, stack_shape=7), Job(4)]
     numbers = [[job.number for job in group] for group in group_tasks(jobs)]
     assert numbers == [[0, 3], [1], [2], [4]]
 
@@ -175,12 +175,12 @@ def test_on_a_gpu_one_process_trains_the_groups(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(local, "choose_device", lambda asked: "gpu")
     seen = []
 
-    def note(jobs: Any, told: Any) -> list[int]:
+    def note(jobs: Any, report: Any) -> list[int]:
         seen.append(len(jobs))
         return [job.number for job in jobs]
 
-    jobs = [Job(number, together=number % 2) for number in range(5)]
-    assert {job.number: result for job, result in run(note, jobs, TWO, Told())} == {
+    jobs = [Job(number, stack_shape=number % 2) for number in range(5)]
+    assert {job.number: result for job, result in run(note, jobs, TWO, KeptProgress())} == {
         number: number for number in range(5)
     }
     assert seen == [3, 2]

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,16 +20,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.artifacts import RECORD, Run
-from pipeline.compute import ray_engine
 from pipeline.compute.engine import make_engine
 from pipeline.compute.local import Workers
-from pipeline.compute.ray_engine import check_answer
-from pipeline.compute.ray_node import file_fields, with_files
-from pipeline.compute.versions import code_hash, find_differences, installed_versions
-from pipeline.errors import ConfigError, NetworkError
-from pipeline.progress import StageProgress
-from pipeline.schema import Compute
+from pipeline.compute.ray_engine import cluster_at
+from pipeline.compute.ray_node import files_of, find_differences, find_unreadable
+from pipeline.compute.sections import Compute
+from pipeline.frame.errors import ConfigError, NetworkError
+from pipeline.frame.progress import StageProgress
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import Run
+from pipeline.frame.versions import versions
 from tests.compute.ray_jobs import FileJob, starts
 from tests.tiny import ROOT, SETTINGS, TINY, command, sets
 
@@ -43,7 +42,7 @@ LOOPBACK = {
     "RAY_AUTH_TOKEN": "7" * 64,
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-ALL_READ = {number: ["some words", False] for number in range(4)}
+ALL_READ = {number: ["some words", True] for number in range(4)}
 
 
 # --- without Ray ---------------------------------------------------------------------------
@@ -64,72 +63,60 @@ def test_without_ray_the_user_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPa
     assert caught.value.exit_code == 2
 
 
-@contextlib.contextmanager
-def server(answer: bytes | None) -> Iterator[str]:
-    """Yield the address of a server that answers with these bytes, or never."""
+@pytest.fixture
+def no_address() -> Iterator[str]:
+    """Yield a HOST:PORT where nothing answers."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{unheard.getsockname()[1]}"
+
+
+def test_an_address_where_nothing_answers_is_refused(no_address: str) -> None:
+    with pytest.raises(NetworkError, match=f"no Ray cluster at {no_address}: Connection refused"):
+        cluster_at(no_address)
+
+
+def test_what_answers_is_joined_with_this_code() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                connection, _ = listening.accept()
-                with connection:
-                    connection.recv(100)
-                    if answer is None:
-                        connection.recv(100)
-                    else:
-                        connection.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            listening.close()
-            thread.join()
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [(None, "timed out"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not Ray"), (b"", "is not Ray")],
-)
-def test_an_address_where_no_ray_answers_is_refused(
-    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, why: str
-) -> None:
-    monkeypatch.setattr(ray_engine, "ANSWER_SECONDS", 0.3)
-    with (
-        server(answer) as address,
-        pytest.raises(NetworkError, match=f"no Ray cluster at {address}: .*{why}"),
-    ):
-        check_answer(address)
-
-
-def test_what_speaks_http2_passes_as_ray() -> None:
-    with server(bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])) as address:
-        check_answer(address)
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        options = cluster_at(address)
+    assert options["address"] == address
+    assert options["runtime_env"]["py_modules"] == [str(ROOT / "pipeline")]
 
 
 def test_every_difference_of_versions_names_both() -> None:
-    own = installed_versions(["numpy", "no-such-library"])
-    assert list(own) == ["python", "the pipeline's code", "numpy", "no-such-library"]
+    own = versions(["numpy", "scipy", "no-such-library"])
     assert own["no-such-library"] == "none"
-    assert own["the pipeline's code"] == code_hash()
-    assert find_differences(own, [("10.0.0.2", dict(own))]) == []
-    (line,) = find_differences(own, [("10.0.0.1", own), ("10.0.0.2", own | {"numpy": "1.0"})])
-    assert f"node 10.0.0.2 has numpy 1.0 and this machine has {own['numpy']}" in line
+    assert find_differences(own) == []
+    (line,) = find_differences(own | {"numpy": "1.0"})
+    assert f"has numpy {own['numpy']} and this machine has 1.0" in line
 
 
-def test_the_files_of_a_task_change_their_folder_and_nothing_else(tmp_path: Path) -> None:
-    job = FileJob(3, "x", Path("words.txt"))
-    assert file_fields(job) == {"file": Path("words.txt")}
-    assert with_files(job, tmp_path) == FileJob(3, "x", tmp_path / "words.txt")
+def test_only_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    jobs = [FileJob(number, tmp_path / name) for number, name in enumerate(("there", "gone"))]
+    assert find_unreadable(jobs[:1]) == []
+    (line,) = find_unreadable([*jobs, *jobs])
+    assert line.startswith(f"cannot read {tmp_path / 'gone'}; ")
+
+
+def test_the_files_of_a_task_are_named_for_any_working_directory() -> None:
+    assert files_of(FileJob(3, Path("words.txt"))) == {"file": Path.cwd() / "words.txt"}
 
 
 # --- with Ray ------------------------------------------------------------------------------
 
 
-def drive(work: str, folder: Path, address: str = "") -> subprocess.Popen[str]:
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    path = tmp_path / "words.txt"
+    path.write_text("some words")
+    return path
+
+
+def drive(work: str, file: Path, address: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.compute.ray_jobs", work, str(folder), address],
+        [sys.executable, "-m", "tests.compute.ray_jobs", work, str(file), address],
         cwd=ROOT,
         env=os.environ | (LOOPBACK if address else {}),
         stdout=subprocess.PIPE,
@@ -184,8 +171,7 @@ def is_running(pid: int) -> bool:
 
 
 def leftovers() -> set[str]:
-    folder = Path(tempfile.gettempdir())
-    return {str(path) for name in ("label-errors-*", "ray-*") for path in folder.glob(name)}
+    return set(map(str, Path(tempfile.gettempdir()).glob("ray-*")))
 
 
 @needs_ray
@@ -207,76 +193,92 @@ def test_the_folds_are_those_of_local_processes_bit_for_bit(run_copy: Run, tiny_
 
 
 @needs_ray
-def test_a_killed_worker_costs_its_own_task_and_no_other(tmp_path: Path) -> None:
-    assert results_of(drive("die_once", tmp_path)) == ALL_READ
-    assert [len(starts(tmp_path, number)) for number in range(4)] == [1, 2, 1, 1]
+def test_a_killed_worker_costs_its_own_task_and_no_other(words: Path) -> None:
+    assert results_of(drive("die_once", words)) == ALL_READ
+    assert [len(starts(words.parent, number)) for number in range(4)] == [1, 2, 1, 1]
 
 
 @needs_ray
 @pytest.mark.parametrize(
-    ("work", "code", "words"),
-    [("die", 7, "its worker was lost 4 times, probably for memory"), ("fail", 7, "out of memory")],
+    ("work", "name", "code", "reason"),
+    [
+        ("die", "words.txt", 7, "its worker was lost 4 times, probably for memory"),
+        ("fail", "words.txt", 7, "out of memory"),
+        ("read", "gone.txt", 2, "gone.txt; put --results on a folder that every node shares"),
+    ],
 )
 def test_a_task_that_cannot_succeed_ends_the_run(
-    tmp_path: Path, work: str, code: int, words: str
+    words: Path, work: str, name: str, code: int, reason: str
 ) -> None:
-    driver = drive(work, tmp_path)
+    driver = drive(work, words.with_name(name))
     _, errors = driver.communicate(timeout=200)
     assert driver.returncode == code
-    assert words in errors
+    assert reason in errors
     assert errors.count("\n") == 1
 
 
 @needs_ray
-def test_a_lost_node_costs_its_own_task_and_no_other(tmp_path: Path) -> None:
+def test_a_lost_node_costs_its_own_task_and_no_other(words: Path) -> None:
+    folder = words.parent
     with cluster_of(2) as cluster:
-        driver = drive("wait_for_go", tmp_path, cluster.address)
-        wait_until(lambda: len(list(tmp_path.glob("job_*"))) == 3)  # one done, one on each node
-        working = {pid for number in range(1, 4) for pid in starts(tmp_path, number)}
+        driver = drive("wait_for_go", words, cluster.address)
+        wait_until(lambda: len(list(folder.glob("job_*"))) == 3)  # one done, one on each node
+        working = {pid for number in range(1, 4) for pid in starts(folder, number)}
         cluster.kill_node()
         wait_until(lambda: not all(map(is_running, working)))
-        (tmp_path / "go").touch()
+        (folder / "go").touch()
         assert results_of(driver) == ALL_READ
-        begun = [len(starts(tmp_path, number)) for number in range(4)]
+        begun = [len(starts(folder, number)) for number in range(4)]
         assert begun[0] == 1
         assert sorted(begun) == [1, 1, 1, 2]
 
 
 @needs_ray
-def test_a_node_with_another_library_is_refused(tmp_path: Path) -> None:
-    other = tmp_path / "other" / "numpy-1.0.dist-info"
-    other.mkdir(parents=True)
-    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n")
-    with cluster_of(1, PYTHONPATH=str(other.parent)) as cluster:
-        driver = drive("read", tmp_path, cluster.address)
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        (
+            "numpy-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n",
+            "Ray node 127.0.0.1 has numpy 1.0 and this machine has ",
+        ),
+        ("typer.py", "raise ImportError('no typer')", "no typer; install the same requirements"),
+    ],
+)
+def test_a_node_with_other_libraries_is_refused(
+    words: Path, file: str, text: str, reason: str
+) -> None:
+    other = words.parent / "other" / file
+    other.parent.mkdir(parents=True)
+    other.write_text(text)
+    with cluster_of(1, PYTHONPATH=str(words.parent / "other")) as cluster:
+        driver = drive("read", words, cluster.address)
         _, errors = driver.communicate(timeout=200)
     assert driver.returncode == 2
-    assert "has numpy 1.0 and this machine has " in errors
+    assert reason in errors
     assert errors.count("\n") == 1
-    assert not list(tmp_path.glob("job_*"))
+    assert not list(words.parent.glob("job_*"))
 
 
-def test_no_cluster_at_the_address_ends_in_seconds(run_copy: Run) -> None:
-    (run_copy.stage("crossval") / RECORD).unlink()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-    settings = sets(*SETTINGS, "compute.engine=ray", f"compute.address={address}")
+@needs_ray
+def test_no_cluster_at_the_address_ends_in_seconds(words: Path, no_address: str) -> None:
     start = time.monotonic()
-    done = command("crossval", "--config", TINY, "--results", run_copy.folder.parent, *settings)
+    driver = drive("read", words, no_address)
+    _, errors = driver.communicate(timeout=60)
     assert time.monotonic() - start < 15
-    assert done.returncode == 6
-    assert done.stderr.startswith(f"error: compute.address: no Ray cluster at {address}: ")
-    assert done.stderr.count("\n") == 1
+    assert driver.returncode == 6
+    assert errors.startswith(f"error: compute.address: no Ray cluster at {no_address}: ")
+    assert errors.count("\n") == 1
 
 
 @needs_ray
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_ends_ray_in_seconds(
-    tmp_path: Path, sent: signal.Signals, code: int
+    words: Path, sent: signal.Signals, code: int
 ) -> None:
     before = leftovers()
-    driver = drive("wait_for_go", tmp_path)
-    wait_until(lambda: len(list(tmp_path.glob("job_*"))) == 3)
+    driver = drive("wait_for_go", words)
+    wait_until(lambda: len(list(words.parent.glob("job_*"))) == 3)
     family = psutil.Process(driver.pid).children(recursive=True)
     assert family
     start = time.monotonic()

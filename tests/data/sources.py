@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.data.sections import Dataset
+from pipeline.data.sources import Dataset
 
 DATASET = TypeAdapter(Dataset)
 COMMON = {

@@ -244,7 +244,7 @@ def test_rows_with_the_same_fault_are_counted(case: str, tmp_path: Path, error_l
 
 
 FOLDERS: dict[str, tuple[dict[str, bytes], dict[str, Any], list[str]]] = {
-    "no folder": ({}, {}, ["is no folder"]),
+    "no folder": ({}, {}, ["is not a folder"]),
     "no class folders": ({"train/a.txt": b"a"}, {}, ["has 0 folders"]),
     "files that are data sets": (
         {"train/b.jsonl": b"{}", "train/a.csv.gz": b"a", "train/readme.md": b"a"}, {},

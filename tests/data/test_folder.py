@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.examples import Examples
-from pipeline.data.sections import TfdsDataset
-from pipeline.data.sources import read_examples
+from pipeline.data.sources import TfdsDataset, read_examples
 from tests.data.sources import dataset
 
 IMDB = {"classes": ["neg", "pos"], "strip": True, "order": "tfds"}
@@ -40,7 +39,7 @@ def same(first: Examples, second: Examples) -> None:
 
 def test_same_examples_as_tfds_makes_of_the_archive(tmp_path: Path) -> None:
     """TFDS' own builder of imdb_reviews, given an archive of ours instead of a download."""
-    from pipeline.compute.device import load_tensorflow
+    from pipeline.frame.tensorflow import load_tensorflow
 
     load_tensorflow()
     import tensorflow_datasets as tfds

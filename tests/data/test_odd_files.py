@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import artifacts
-from pipeline.artifacts import ISSUE_COLUMNS, Run
 from pipeline.data.examples import Examples
 from pipeline.data.sources import read_examples
 from pipeline.find_issues import issue_rows
+from pipeline.frame import artifacts
+from pipeline.frame.artifacts import ISSUE_COLUMNS
+from pipeline.frame.run import Run
 from pipeline.prepare import save_examples
 from tests.data.sources import dataset
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts
 from pipeline.data.rows import TokenRows, array_writer
+from pipeline.frame import artifacts
 
 TOKENS = np.random.default_rng(0).integers(0, 999, (50, 7)).astype(np.uint16)
 

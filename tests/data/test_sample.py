@@ -19,11 +19,11 @@ from pipeline.data.sample import (
     CLASS_NAMES,
     MAX_WORDS,
     MIN_WORDS,
-    TURNS,
     SampleCorpus,
     count_words,
     generate_reviews,
 )
+from pipeline.data.sample_phrases import TURNS
 
 GOLDEN_SHA256 = "82a7367f107c9c6aaeb4ca08ed5cee9a2f475816a1507abd9af796ac5984fe41"
 SPLITS = {"train": slice(0, 1600), "test": slice(1600, 2000)}

@@ -1,12 +1,18 @@
 """A local file is an input like any other: when it changes, prepare runs again."""
 
+import inspect
 import json
 from pathlib import Path
+from typing import get_args
 
-from pipeline.artifacts import Run
-from pipeline.config import load_config
-from pipeline.data.sources import source_hashes
-from pipeline.stage import Checked
+import pytest
+
+from pipeline.config.load import load_config
+from pipeline.data.sources import SOURCES, Dataset, code_of_source, files_of_source
+from pipeline.frame.errors import ConfigError
+from pipeline.frame.run import Run
+from pipeline.frame.section import imported
+from pipeline.frame.stage import RunState, hash_of
 from tests.data.sources import dataset
 from tests.tiny import TINY, load_tiny, run_stage
 
@@ -21,13 +27,13 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     loaded = load_config(TINY, [*kept, f"dataset={section}"])
     run_stage("prepare", loaded, results)
     run = Run(results / loaded.run)
-    assert Checked(loaded.config, run).reason("prepare") == ""
+    assert RunState(loaded.config, run).reason("prepare") == ""
     data.write_text(ROWS, encoding="utf-8")
-    assert Checked(loaded.config, run).reason("prepare") == ""
+    assert RunState(loaded.config, run).reason("prepare") == ""
     data.write_text(ROWS.replace("text 3", "text three"), encoding="utf-8")
-    assert Checked(loaded.config, run).reason("prepare") == "its inputs changed"
+    assert RunState(loaded.config, run).reason("prepare") == "its inputs changed"
     data.unlink()
-    assert Checked(loaded.config, run).reason("prepare") == "its inputs changed"
+    assert RunState(loaded.config, run).reason("prepare") == "its inputs changed"
 
 
 def test_a_folder_counts_with_names_and_contents(tmp_path: Path) -> None:
@@ -35,14 +41,46 @@ def test_a_folder_counts_with_names_and_contents(tmp_path: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text("a", encoding="utf-8")
     section = dataset("folder", tmp_path)
-    first = source_hashes(section)
-    assert source_hashes(section) == first
+    assert files_of_source(section) == [str(tmp_path)]
+    first = hash_of(tmp_path)
+    assert hash_of(tmp_path) == first
     renamed = file.rename(file.with_name("2.txt"))
-    second = source_hashes(section)
+    second = hash_of(tmp_path)
     assert second != first
     renamed.write_text("b", encoding="utf-8")
-    assert source_hashes(section) not in (first, second)
+    assert hash_of(tmp_path) not in (first, second)
 
 
-def test_sources_that_are_no_files_have_no_hashes() -> None:
-    assert source_hashes(load_tiny().config.dataset) == {}
+def test_a_file_of_the_test_split_is_an_input_too(tmp_path: Path) -> None:
+    train, test = str(tmp_path / "train.csv"), str(tmp_path / "test.csv")
+    section = dataset("csv", train, split={"by": "file", "test_path": test})
+    assert files_of_source(section) == [train, test]
+    assert files_of_source(dataset("csv", train)) == [train]
+
+
+def test_sources_that_are_not_files_have_none() -> None:
+    assert files_of_source(load_tiny().config.dataset) == []
+
+
+# --- the table -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_row_names_a_function_that_reads(name: str) -> None:
+    inspect.signature(imported(SOURCES[name].read)).bind(None, seed=1)
+
+
+def test_a_config_can_name_every_row_and_nothing_else() -> None:
+    sections = get_args(get_args(Dataset)[0])
+    assert list(sections) == [row.section for row in SOURCES.values()]
+
+
+def test_an_unknown_source_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"dataset\.source: must be one of") as caught:
+        load_config(TINY, ["dataset={source: spreadsheet}"])
+    assert ", ".join(f"'{name}'" for name in SOURCES) in str(caught.value)
+
+
+def test_the_code_that_reads_is_that_of_the_row(tmp_path: Path) -> None:
+    assert code_of_source(dataset("jsonl", tmp_path)) == [SOURCES["jsonl"].read]
+    assert len({row.read for row in SOURCES.values()}) == len(SOURCES)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import load_config
+from pipeline.config.load import load_config
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
 from tests.ag_news import dataset_override, needs_ag_news
 from tests.tiny import run_stages
 

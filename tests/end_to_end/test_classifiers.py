@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import SCOPES, Run
-from pipeline.config import Loaded, load_config
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame import artifacts
+from pipeline.frame.run import SCOPES, Run
 from pipeline.predict import load_linear, load_network
 from tests.tiny import SETTINGS, TINY, run_stages
 

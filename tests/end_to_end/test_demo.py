@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stage import STAGES
-from tests.tiny import TINY, command
+from tests.tiny import STAGES, TINY, command
 
 
 @pytest.fixture(scope="module")

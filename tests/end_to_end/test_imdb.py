@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stage import STAGES
 from tests.imdb import needs_imdb
-from tests.tiny import command
+from tests.tiny import STAGES, command
 
 CONFIG = Path("configs/imdb.yaml")
 

@@ -10,9 +10,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import load_config
+from pipeline.config.load import load_config
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
 from tests.tickets import make_tickets, write_tickets
 from tests.tiny import command, run_stages
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.corrections.queue import Queue, load_queue
 from pipeline.exchange import dataset
-from pipeline.exchange.__main__ import Action, Format, exchange
-from pipeline.review.queue import Queue, load_queue
+from pipeline.exchange.__main__ import Action, exchange
+from pipeline.frame.errors import ConfigError
 from tests.review.site import load_tiny, make_examples, write_run
 
 NASTY = ["=1+1", "two\nlines", 'say "hi", twice', "'quoted", "\r", "é😀\u2028"]
@@ -58,4 +58,4 @@ def test_labels_are_those_after_the_review(queue, tmp_path):
 
 def test_it_cannot_be_imported(tmp_path):
     with pytest.raises(ConfigError, match="holds no decisions to import"):
-        exchange(Action.IMPORT, tmp_path / "x.yaml", Format.DATASET, tmp_path / "dataset.csv")
+        exchange(Action.IMPORT, tmp_path / "x.yaml", "dataset", tmp_path / "dataset.csv")

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import DataError
-from pipeline.exchange import argilla, huggingface, label_studio, spreadsheet
-from pipeline.exchange.decisions import take_back
-from pipeline.review.journal import Journal, encode_line
-from pipeline.review.queue import Queue, load_queue
+from pipeline.corrections.journal import Journal, encode_line
+from pipeline.corrections.merge import take_back
+from pipeline.corrections.queue import Queue, load_queue
+from pipeline.exchange import argilla, huggingface, label_studio
+from pipeline.exchange import csv as spreadsheet
+from pipeline.exchange.__main__ import Action, exchange
+from pipeline.exchange.formats import formats
+from pipeline.frame.errors import ConfigError, DataError
 from tests.review.site import load_tiny, make_examples, write_run
 
 MODULES = {
@@ -269,6 +272,21 @@ def test_a_label_changed_in_argilla_is_a_decision(queue, tmp_path):
     path.write_text(json.dumps(record))
     (made,) = argilla.read(path, queue.source, reviewer="x")
     assert (made.decision, made.label, made.reviewer) == ("relabel", other, "eve")
+
+
+# --- the list of formats ---------------------------------------------------------------------
+
+
+def test_every_format_says_itself_what_it_is():
+    assert {name for name, row in formats().items() if row.read} == set(MODULES)
+    assert {name for name, row in formats().items() if not row.read} == {"dataset"}
+    assert [name for name, row in formats().items() if row.push] == ["huggingface"]
+    assert all(row.does for row in formats().values())
+
+
+def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ConfigError, match="--format 'xls': must be one of argilla, csv, dataset"):
+        exchange(Action.EXPORT, tmp_path / "none.yaml", "xls")
 
 
 # --- Hugging Face ----------------------------------------------------------------------------

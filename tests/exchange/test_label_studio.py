@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.corrections.journal import Journal
+from pipeline.corrections.merge import take_back
+from pipeline.corrections.queue import Queue, load_queue
 from pipeline.exchange import label_studio
-from pipeline.exchange.decisions import take_back
-from pipeline.review.journal import Journal
-from pipeline.review.queue import Queue, load_queue
 from tests.review.site import load_tiny, make_examples, write_run
 
 PROGRAM = os.environ.get("LABEL_STUDIO") or shutil.which("label-studio")

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from pipeline.artifacts import Run
-from pipeline.config import Loaded, load_config
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame.run import Run
 from tests.faults.matrix import SETTINGS
 from tests.tiny import ROOT, TINY, run_stages
 

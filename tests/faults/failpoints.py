@@ -67,7 +67,7 @@ class Steps:
         return make
 
     def _opener(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        from pipeline.artifacts import TEMPORARY
+        from pipeline.frame.files import TEMPORARY
 
         @functools.wraps(function)
         def opened(name: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
@@ -102,6 +102,6 @@ def _exists(name: str, *args: Any) -> bool:
 
 def leftovers(folder: Path) -> list[str]:
     """Return the temporary files under `folder`, by the mark their names have."""
-    from pipeline.artifacts import TEMPORARY
+    from pipeline.frame.files import TEMPORARY
 
     return [str(path) for path in folder.rglob("*") if TEMPORARY in path.name]

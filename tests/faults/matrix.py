@@ -8,7 +8,6 @@ EVERY: 1 strikes at every step, 7 at every seventh. KIND: see KINDS. over: the s
 the finished files of another experiment when it starts.
 """
 
-import functools
 import importlib
 import json
 import os
@@ -18,15 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import stage
-from pipeline.artifacts import RECORD, Run
-from pipeline.cli import run_command
-from pipeline.compute.device import import_tensorflow
-from pipeline.config import load_config
-from pipeline.stage import STAGES, execute, locked
+from pipeline.config.load import load_config
+from pipeline.frame.cli import run_command
+from pipeline.frame.code import code_of, source_of
+from pipeline.frame.lock import locked
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import Run
+from pipeline.frame.stage import execute
+from pipeline.frame.tensorflow import import_tensorflow
 from pipeline.study.__main__ import study
 from tests.faults.failpoints import Fault, Steps, leftovers
-from tests.tiny import TINY
+from tests.tiny import STAGES, TINY
 
 COUNTS = (
     'vectorize={kind: counts, lowercase: true, token_pattern: "\\\\w+", max_ngram: 1, min_df: 1, '
@@ -107,11 +108,10 @@ def _become_stage(
             if name not in STAGES:
                 study(CONFIG, list(settings), results, noise=name == "noise")
                 return
-            work = getattr(importlib.import_module(f"pipeline.{name}"), name)
             loaded = load_config(CONFIG, settings)
             run = Run(results / loaded.run)
             with locked(run):
-                execute(name, work, loaded, run)
+                execute(STAGES[name], loaded, run)
 
         sys.argv = [name]
         run_command(command)
@@ -229,9 +229,10 @@ def main(scratch: str, fault: Fault, every: str, kind: str, *over: str) -> None:
         import_tensorflow()  # and nothing of it is started: that would not survive a fork
     for module in MODULES:
         importlib.import_module(module)
-    stage.code_version = functools.cache(stage.code_version)
-    for name in STAGES:
-        stage.code_version(name)
+    config = load_config(CONFIG, KINDS[kind][1]).config
+    for stage in STAGES.values():
+        code_of(stage.roots(config))  # read once, not in every fork
+        source_of(stage.roots(config))
     for point in points(Path(scratch).absolute(), fault, int(every), kind, over=bool(over)):
         print(json.dumps(point), flush=True)
 

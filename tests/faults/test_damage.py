@@ -1,6 +1,5 @@
 """Damage to any file of a finished run is found before the file is used, and named."""
 
-import functools
 import random
 import shutil
 from collections.abc import Iterator
@@ -10,20 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts, stage
-from pipeline.artifacts import RECORD, Run
-from pipeline.config import Loaded, load_config
-from pipeline.errors import ArtifactError
-from pipeline.stage import STAGES, Checked, Context, execute
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError
+from pipeline.frame.record import RECORD
+from pipeline.frame.run import Run
+from pipeline.frame.stage import Context, RunState
 from tests.faults.matrix import SETTINGS
-from tests.tiny import TINY, command, run_stages, sets
-
-read_once = functools.cache(stage.code_version)
-
-
-@pytest.fixture(autouse=True)
-def code_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "code_version", read_once)
+from tests.tiny import STAGES, TINY, command, run_stages, run_work, sets
 
 
 def no_work(context: Context) -> None:
@@ -73,7 +66,7 @@ def damaged(path: Path, content: bytes | None) -> Iterator[None]:
 def assert_found(run: Run, loaded: Loaded, path: Path, what: str) -> None:
     """The stage of `path` runs again; a stage that reads it refuses, and names both."""
     name = path.relative_to(run.folder).parts[0]
-    reason = Checked(loaded.config, run).reason(name)
+    reason = RunState(loaded.config, run).reason(name)
     assert reason, f"{path.name}: {what}"
     if path.name == RECORD:
         assert reason in (f"{path} is damaged", "has not been run"), f"{path}: {what}"
@@ -82,7 +75,7 @@ def assert_found(run: Run, loaded: Loaded, path: Path, what: str) -> None:
     readers = [reader for reader, what in STAGES.items() if name in what.reads]
     for reader in readers[:1]:
         with pytest.raises(ArtifactError) as caught:
-            execute(reader, no_work, loaded, run)
+            run_work(reader, no_work, loaded, run)
         assert f"run `make {name}` first" in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -97,7 +90,7 @@ def test_ten_ways_to_damage_each_file(counts_run: Run, loaded: Loaded) -> None:
             found += 1
     print(f"{len(files)} files, {found} mutations found")
     assert found == 10 * len(files) >= 200
-    assert not Checked(loaded.config, counts_run).reason("evaluate")
+    assert not RunState(loaded.config, counts_run).reason("evaluate")
 
 
 def test_random_flips_are_found(counts_run: Run, loaded: Loaded, long: bool) -> None:
@@ -163,7 +156,7 @@ def test_the_folder_of_another_run_is_refused(
     kept = folder.rename(folder.with_name("kept"))
     try:
         shutil.copytree(other_run.stage(name), folder)
-        reason = Checked(loaded.config, counts_run).reason(name)
+        reason = RunState(loaded.config, counts_run).reason(name)
         assert reason in ("seed 7 -> 123456", "its inputs changed")
     finally:
         shutil.rmtree(folder)
@@ -195,5 +188,5 @@ def test_folds_of_another_run_or_place_are_trained_again(
     arguments = ["--config", TINY, *sets(*SETTINGS), "--results", tmp_path / "results"]
     done = command("crossval", *arguments)
     assert done.returncode == 0, done.stderr
-    assert f"{4 if kind == 'swapped' else 5} of 6 folds kept" in done.stdout
+    assert f"6 trainings, {4 if kind == 'swapped' else 5} of them kept" in done.stdout
     assert (first.read_bytes(), second.read_bytes()) == good

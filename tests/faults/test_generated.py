@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import artifacts
-from pipeline.config import load_config
-from pipeline.data.records import read_csv, read_jsonl, read_parquet
-from pipeline.errors import ConfigError
+from pipeline.config.load import load_config
+from pipeline.data.columnar import read_parquet
+from pipeline.data.records import read_csv, read_jsonl
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ConfigError
 from tests.tiny import TINY
 
 EXAMPLES = 500 if os.environ.get("FAULTS") == "all" else 50

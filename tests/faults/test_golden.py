@@ -5,10 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import load_config
-from pipeline.crossval import plan_folds
+from pipeline.config.load import load_config
+from pipeline.data.prepared import load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
+from pipeline.models.folds import plan_folds
 from tests.tiny import TINY, run_stages
 
 
@@ -38,7 +39,7 @@ GOLDEN = {
 
 def hashes(run: Run) -> dict[str, str]:
     """Return hashes of contents; Parquet files hold the version of their writer, too."""
-    labels = artifacts.load_labels(run)
+    labels = load_labels(run)
     folds = plan_folds(labels.given, folds=5, shuffle=True, seed=123456)
     table = artifacts.load_table(run.examples)
     found = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.artifacts import Run
-from pipeline.config import load_config
+from pipeline.config.load import load_config
+from pipeline.frame.run import Run
 from tests.faults.failpoints import leftovers
 from tests.faults.matrix import TENSORFLOW, files_of, folds_of
 from tests.imdb import needs_imdb

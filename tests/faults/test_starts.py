@@ -11,9 +11,9 @@ from tests.tiny import ROOT, unmeasured
 START = """
 import sys, time
 from pathlib import Path
-from pipeline.artifacts import Run
-from pipeline.cli import run_command
-from pipeline.stage import locked
+from pipeline.frame.cli import run_command
+from pipeline.frame.lock import locked
+from pipeline.frame.run import Run
 def work() -> None:
     folder, go, done = map(Path, sys.argv[1:4])
     sys.argv[1:] = []

@@ -1,5 +1,5 @@
 """TensorFlow starts as the pipeline starts it, before a test module imports it."""
 
-from pipeline.compute.device import load_tensorflow
+from pipeline.frame.tensorflow import load_tensorflow
 
 load_tensorflow()

@@ -1,6 +1,8 @@
 """What a user's own model file looks like."""
 
-from typing import Any
+from typing import Any, Literal
+
+from pipeline.frame.section import Section
 
 
 def keras_bag(
@@ -43,3 +45,18 @@ def unbuilt(**sizes: int) -> Any:
     model = keras.Sequential([keras.layers.Dense(2)])
     model.compile("adam", "sparse_categorical_crossentropy")
     return model
+
+
+class MajorityModel(Section):
+    """What the section of a new classifier looks like."""
+
+    name: Literal["majority"]
+    smoothing: float
+
+
+def make_majority(
+    model: MajorityModel, *, vocabulary_size: int, seed: int, callbacks: Any = None
+) -> Any:
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier(strategy="prior")

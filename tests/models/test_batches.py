@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts
 from pipeline.data.rows import TokenRows
+from pipeline.frame import artifacts
 from pipeline.models import batches
 from pipeline.models.batches import Bags, Block, PoolLayout, TrainingData, skip_draws
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.compute.training_task import Task, train
-from pipeline.crossval import check_inputs, plan_tasks, text_groups
-from pipeline.errors import ArtifactError, DataError
+from pipeline.crossval import check_inputs, plan_trainings
+from pipeline.data.prepared import load_labels, text_groups
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError, DataError
+from pipeline.frame.run import Run
 from pipeline.models import checks
 from pipeline.models.checks import check_fitted, check_token_ids
+from pipeline.models.training import Training, train
 from tests.tiny import load_tiny
 
 
@@ -52,19 +53,19 @@ def test_a_classifier_that_was_not_trained_is_refused() -> None:
             )
 
 
-def first_task(run: Run) -> Task:
-    labels, groups = artifacts.load_labels(run), text_groups(run)
-    return next(iter(plan_tasks(load_tiny().config, run, labels, groups)))
+def first_training(run: Run) -> Training:
+    labels, groups = load_labels(run), text_groups(run)
+    return next(iter(plan_trainings(load_tiny().config, run, labels, groups)))
 
 
 def test_a_class_without_a_training_example_is_not_left_out_silently(tiny_run: Run) -> None:
     """Its column would be missing, and with three classes the others would move up."""
-    task = first_task(tiny_run)
+    training = first_training(tiny_run)
     for emptied, left in ((0, 1), (1, 0)):
-        held_out = np.flatnonzero(task.labels == emptied)
+        held_out = np.flatnonzero(training.labels == emptied)
         words = rf"all fold 1: was trained on the classes \[{left}\] only, of \[0, 1\]"
         with pytest.raises(DataError, match=words):
-            train([replace(task, held_out=held_out)], lambda name, epoch, loss: None)
+            train([replace(training, held_out=held_out)], lambda name, epoch, loss: None)
 
 
 def test_columns_in_another_order_are_refused() -> None:

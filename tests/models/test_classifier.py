@@ -15,11 +15,12 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 
-from pipeline import artifacts
-from pipeline.config import load_config
+from pipeline.config.load import load_config
 from pipeline.data.rows import TokenRows
+from pipeline.frame import artifacts
 from pipeline.models.classifier import FastTextClassifier
-from pipeline.models.registry import derive_seed, make_classifier
+from pipeline.models.table import make_classifier
+from pipeline.models.training import derive_seed
 from tests.tiny import TINY
 
 

@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
+from pipeline.frame import artifacts
+from pipeline.frame.files import TEMPORARY
+from pipeline.frame.run import Run
 from pipeline.models import deployable
 from pipeline.models.deployable import deployable_model, save_model
 from pipeline.models.network import FastText
-from pipeline.words import build_vocabulary, encode, split_words
-from pipeline.words import standardize as standardize_column
+from pipeline.models.tokens import build_vocabulary, encode, split_words
+from pipeline.models.tokens import standardize as standardize_column
 
 TEXTS = ["The good, the bad", "GOOD film<br /><br />bad end", "", "unseen words é", "bad " * 20]
 
@@ -72,4 +73,4 @@ def test_a_saved_model_is_the_same_bytes_whenever_and_wherever(tmp_path: Path) -
     loaded = keras.models.load_model(tmp_path / "a.keras", compile=False)
     texts = tf.constant(["x y", "", "z"])
     np.testing.assert_array_equal(loaded(texts).numpy(), model(texts).numpy())
-    assert not list(tmp_path.glob(f"{artifacts.TEMPORARY}*"))
+    assert not list(tmp_path.glob(f"{TEMPORARY}*"))

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import Loaded, load_config
-from pipeline.words import build_vocabulary, encode, split_words
+from pipeline.config.load import Loaded, load_config
+from pipeline.frame import artifacts
+from pipeline.frame.run import SCOPES, Run
+from pipeline.models.tokens import build_vocabulary, encode, split_words
 from tests.tiny import save_records
 
 POSITIONS, FOLDS = 12, 2
@@ -76,7 +76,7 @@ def make_toy(tmp_path: Path) -> MakeToy:
         for scope, (rows, pred_probs) in scopes.items():
             wrong = np.flatnonzero(pred_probs.argmax(axis=1) != given[rows])
             order = wrong[np.argsort(pred_probs[wrong, given[rows][wrong]])]
-            save_suspects(run, scope, texts, rows, given, pred_probs, order, class_names, is_train)
+            save_issues(run, scope, texts, rows, given, pred_probs, order, class_names, is_train)
             counts[scope] = {"count": len(order), "fraction": len(order) / len(rows)}
         save_health(run, class_names, given, counts)
         metrics = toy_metrics(name, dataset, len(texts), len(class_names), counts)
@@ -129,7 +129,7 @@ def save_predictions(
     rng, scopes, metrics = np.random.default_rng(3), {}, {}
     for name in ("all", "train"):
         artifacts.save_json(run.vocabulary(name), vocabulary)
-    for scope in artifacts.SCOPES:
+    for scope in SCOPES:
         chosen = {"all": is_train | True, "train": is_train, "test": ~is_train}[scope]
         rows = np.flatnonzero(chosen)
         tokens = encode(words, rows, vocabulary, sequence_length=POSITIONS)
@@ -157,7 +157,7 @@ def save_predictions(
     return scopes
 
 
-def save_suspects(
+def save_issues(
     run: Run,
     scope: str,
     texts: list[str],
@@ -196,7 +196,7 @@ def save_health(
     joint = np.full((k, k), 2) + np.diag([10] * k)
     health = {
         scope: counts[scope] | {"confident_joint": joint.tolist(), "classes": classes}
-        for scope in artifacts.SCOPES
+        for scope in SCOPES
     }
     artifacts.save_json(run.health, health)
 
@@ -206,8 +206,8 @@ def record() -> dict[str, Any]:
         "wall_seconds": 1.5,
         "cpu_seconds": 1.4,
         "peak_memory_bytes": 3 * 2**20,
-        "versions": {"python": "3.11.0", "tensorflow": "2.21.0"},
-        "machine": {"cores": 2, "platform": "Linux"},
+        "versions": {"tensorflow": "2.21.0"},
+        "machine": {"cores": 2, "platform": "Linux", "python": "3.11.0"},
     }
 
 

@@ -68,7 +68,7 @@ def test_payloads_run_nothing(browser: Any, make_toy: MakeToy) -> None:
     assert len([url for url in visit.requests if not url.startswith("data:")]) == 1
 
 
-def test_without_scripting_every_suspect_is_there(browser: Any, address: str) -> None:
+def test_without_scripting_every_issue_is_there(browser: Any, address: str) -> None:
     page = Visit(browser, address, java_script_enabled=False).page
     cards = page.locator(".card")
     assert cards.count() > 10

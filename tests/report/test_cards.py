@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.report.cards import Stretch, chance, colour_words, readable
+from pipeline.frame.messages import readable
+from pipeline.models.explanation import Explanation, WordEvidence, split_pieces
+from pipeline.report.cards import Stretch, chance, colour_words
 from pipeline.report.chart import Scale, number, percent, spanning
-from pipeline.report.suspects import Words
-from pipeline.report.words import Explanation, split_pieces
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ def test_chance(probability: float, words: str) -> None:
     assert chance(probability) == words
 
 
-def words_with(parts: list[float]) -> Words:
+def words_with(parts: list[float]) -> WordEvidence:
     explanation = Explanation(np.array(parts), known=sum(parts), unknown=0, padding=0, bias=0)
-    return Words("pos", "neg", explanation, [], [], num_unknown=0, num_unread=0)
+    return WordEvidence("pos", "neg", explanation, [], [], num_unknown=0, num_unread=0)
 
 
 def test_words_are_coloured_by_sign_and_strength_and_the_unread_marked() -> None:

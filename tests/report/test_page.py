@@ -13,14 +13,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.errors import ArtifactError
+from pipeline.data.prepared import load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError
+from pipeline.frame.record import hashes, load_record, save_record
+from pipeline.frame.run import SCOPES
 from pipeline.report.__main__ import report
+from pipeline.report.current import made_from, report_is_current
 from pipeline.report.figures import accuracy_difference
+from pipeline.report.issues import load_issues
 from pipeline.report.page import draw_figures, find, write_report
-from pipeline.report.suspects import load_suspects
 from pipeline.show import show
-from pipeline.stage import hashes, load_record, save_record
 
 from .conftest import MakeToy, Toy, texts_of
 from .payloads import PAYLOADS
@@ -58,15 +61,15 @@ def harmless(payload: str) -> str:
     return re.sub(r"[<>&\"'`{}%=/]", "-", re.sub(r"[^\W_]", "x", payload.replace("\x00", "x")))
 
 
-def test_contributions_add_up_for_every_suspect_shown(make_toy: MakeToy) -> None:
+def test_contributions_add_up_for_every_issue_shown(make_toy: MakeToy) -> None:
     toy = make_toy()
-    labels = artifacts.load_labels(toy.run)
+    labels = load_labels(toy.run)
     shown = 0
-    for scope in artifacts.SCOPES:
-        for suspect in load_suspects(toy.run, toy.loaded.config, labels, scope):
-            assert suspect.words is not None
-            expected = np.log(suspect.probability) - np.log(suspect.self_confidence)
-            assert suspect.words.explanation.total == pytest.approx(expected, abs=1e-4)
+    for scope in SCOPES:
+        for issue in load_issues(toy.run, labels, scope):
+            assert issue.words is not None
+            expected = np.log(issue.probability) - np.log(issue.self_confidence)
+            assert issue.words.explanation.total == pytest.approx(expected, abs=1e-4)
             shown += 1
     assert shown > 20
 
@@ -187,7 +190,7 @@ def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
     page = page_of(toy)
     assert 'id="study"' in page
     assert "CleanLearning is better than dropping the same number at random by 0.0100" in page
-    assert "People confirm up to 60% of the first 10 suspects" in page
+    assert "People confirm up to 60% of the first 10 issues" in page
     assert "prune against random prune: +0.0100 [+0.0020, +0.0180]" in page
     assert (toy.run.report.parent / "figures" / "study_noise_uniform.svg").exists()
 
@@ -231,25 +234,46 @@ def test_a_figure_no_longer_drawn_is_removed(make_toy: MakeToy) -> None:
     assert not stray.exists()
 
 
-def test_no_suspects_is_a_page_too(make_toy: MakeToy) -> None:
+def test_no_issues_is_a_page_too(make_toy: MakeToy) -> None:
     toy = make_toy()
-    for scope in artifacts.SCOPES:
+    for scope in SCOPES:
         artifacts.save_issues(toy.run.issues(scope), iter([]))
         toy.metrics["issues"][scope] = {"count": 0, "fraction": 0.0}
     assert "0 of 40 labels look wrong" in page_of(toy)
 
 
-def test_the_command_remakes_the_page_and_its_record(make_toy: MakeToy, tmp_path: Path) -> None:
+def test_the_command_makes_the_page_and_says_what_it_is_made_from(
+    make_toy: MakeToy, tmp_path: Path
+) -> None:
     toy = make_toy("sample")
+    stages = {path: path.read_bytes() for path in toy.run.folder.rglob("stage.json")}
+    assert not report_is_current(toy.run)
     overrides = ["crossval.all.folds=2", "crossval.train.folds=2"]
     report(Path("configs/sample.yaml"), overrides, tmp_path / "results")
-    written = artifacts.load_json(toy.run.stage("evaluate") / artifacts.RECORD)["outputs"]
-    assert written["report.html"] == artifacts.sha256_file(toy.run.report)
-    assert "figures/confusion.svg" in written
+    assert (toy.run.report.parent / "figures" / "confusion.svg").is_file()
+    assert report_is_current(toy.run)
+    # The page is no stage's output: no record is touched by it.
+    assert {path: path.read_bytes() for path in stages} == stages
+
+
+@pytest.mark.parametrize("change", ["evaluate", "study", "page"])
+def test_a_page_made_from_other_files_is_not_current(make_toy: MakeToy, change: str) -> None:
+    toy = make_toy()
+    page_of(toy)
+    artifacts.save_json(toy.run.report_made_from, made_from(toy.run))
+    assert report_is_current(toy.run)
+    if change == "evaluate":
+        folder = toy.run.stage("evaluate")
+        save_record(folder, load_record(folder) | {"wall_seconds": 2.0})
+    elif change == "study":
+        artifacts.save_json(toy.run.study / "study.json", {})
+    else:
+        toy.run.report.unlink()
+    assert not report_is_current(toy.run)
 
 
 def test_the_files_of_two_runs_make_no_page(make_toy: MakeToy, tmp_path: Path) -> None:
-    """As after `make crossval` with another key: the suspects are not from its probabilities."""
+    """As after `make crossval` with another key: the issues are not from its probabilities."""
     toy = make_toy("sample")
     folder = toy.run.stage("crossval")
     pred_probs = artifacts.load_array(toy.run.pred_probs("all"))

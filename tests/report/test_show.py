@@ -1,11 +1,11 @@
-"""Suspects in the terminal: right ones, and nothing a terminal would obey."""
+"""Issues in the terminal: right ones, and nothing a terminal would obey."""
 
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError
-from pipeline.show import safe, show
+from pipeline.frame.errors import ConfigError
+from pipeline.show import show
 
 from .conftest import MakeToy, texts_of
 
@@ -20,7 +20,7 @@ def results(make_toy: MakeToy, tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def test_top_suspects_are_printed_in_rank_order(
+def test_top_issues_are_printed_in_rank_order(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show(CONFIG, OVERRIDES, results, top=3)
@@ -29,8 +29,8 @@ def test_top_suspects_are_printed_in_rank_order(
 
 
 def test_one_row(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from pipeline import artifacts
-    from pipeline.artifacts import Run
+    from pipeline.frame import artifacts
+    from pipeline.frame.run import Run
 
     issue = artifacts.load_issues(Run(results / "sample").issues("all"))[4]
     show(CONFIG, OVERRIDES, results, row=int(issue["row"]))
@@ -41,7 +41,7 @@ def test_one_row(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_unknown_row_or_scope_is_refused(results: Path) -> None:
-    with pytest.raises(ConfigError, match="--row 12345: is not among the suspects"):
+    with pytest.raises(ConfigError, match="--row 12345: is not among the issues"):
         show(CONFIG, OVERRIDES, results, row=12345)
     with pytest.raises(ConfigError, match="--scope 'nowhere'"):
         show(CONFIG, OVERRIDES, results, scope="nowhere")
@@ -56,7 +56,3 @@ def test_nothing_reaches_the_terminal_that_it_would_obey(
     obeyed = {c for c in out if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0}
     assert obeyed == set()
     assert not set("\u202e\u2066") & set(out)
-
-
-def test_safe_keeps_ordinary_text() -> None:
-    assert safe("Zoë said “no”\n\té 🙂 שלום") == "Zoë said “no”\n\té 🙂 שלום"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.report.summary import corrections_sentence
 from pipeline.report.tables import corrections_table, data_table
 
 CORRECTED: dict[str, Any] = {
@@ -10,24 +11,22 @@ CORRECTED: dict[str, Any] = {
     "issues_left": 40,
     "test_accuracy_given_labels": {"baseline": 0.9, "cleanlearning": 0.91},
     "test_accuracy_corrected_labels": {"baseline": 0.92, "cleanlearning": 0.93},
-    "before": {
-        "issues": {"all": {"count": 1234}},
-        "test_accuracy": {"baseline": 0.88, "cleanlearning": 0.89},
-    },
 }
 
 
-def test_corrections_are_shown_before_and_now() -> None:
+def test_what_people_corrected_and_what_it_did_is_shown() -> None:
     rows = corrections_table({"corrections": CORRECTED})
-    assert ("label issues", "1,234", "40") in rows
-    assert ("test accuracy, baseline, given labels", "0.8800", "0.9000") in rows
-    assert ("test accuracy, baseline, corrected labels", "", "0.9200") in rows
-
-
-def test_without_an_earlier_run_only_now_is_shown() -> None:
-    rows = corrections_table({"corrections": CORRECTED | {"before": None}})
-    assert ("label issues", "", "40") in rows
+    assert ("labels changed by people", "12") in rows
+    assert ("label issues left", "40") in rows
+    assert ("test accuracy, baseline, given labels", "0.9000") in rows
+    assert ("test accuracy, baseline, corrected labels", "0.9200") in rows
     assert corrections_table({}) == []
+
+
+def test_what_people_corrected_is_said_in_one_sentence() -> None:
+    said = corrections_sentence(CORRECTED)
+    assert said.startswith("Corrections: 12 labels changed, 3 examples left out, 40 issues left")
+    assert said.endswith("0.9200 on the corrected test labels, 0.9000 on the given ones.")
 
 
 def test_each_finding_in_the_data_has_one_row() -> None:

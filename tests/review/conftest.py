@@ -4,25 +4,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.data.examples import Examples
-from pipeline.prepare import fingerprint
-from pipeline.review.decision import Source
 from tests.review.site import Make, Site, make_examples, serving
 
 
 @pytest.fixture
 def examples() -> Examples:
     return make_examples()
-
-
-@pytest.fixture
-def source(examples: Examples) -> Source:
-    names = [examples.class_names[label] for label in examples.labels]
-    return Source(
-        fingerprint=fingerprint(examples),
-        class_names=examples.class_names,
-        given=dict(zip(examples.ids, names, strict=True)),
-        texts=dict(zip(examples.ids, examples.texts, strict=True)),
-    )
 
 
 @pytest.fixture

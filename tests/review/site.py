@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import Loaded, load_config
+from pipeline.config.load import Loaded, load_config
+from pipeline.corrections.queue import load_queue
 from pipeline.data.examples import Examples, group_texts
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
 from pipeline.prepare import describe
 from pipeline.review.__main__ import listen, make_server
 from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
-from pipeline.review.queue import load_queue
 from pipeline.review.security import Access
 from tests.tiny import save_records
 
@@ -138,7 +138,7 @@ def serving(folder: Path) -> Iterator[Make]:
         queue = load_queue(load_tiny(folder), run, scope)
         listener = listen("127.0.0.1", 0)
         access = Access("127.0.0.1", listener.getsockname()[1])
-        highlighter = Highlighter(run, examples.class_names, scope)
+        highlighter = Highlighter(run, scope)
         page = ReviewPage(queue, highlighter, access, reviewer="Ann")
         server = make_server(page)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.frame.errors import ConfigError
 from pipeline.review import __main__ as command
 from pipeline.review.__main__ import listen, listen_somewhere
 

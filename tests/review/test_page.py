@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.frame.errors import ConfigError
 from pipeline.review.security import MAX_BODY, check_host
 from tests.review.site import Site, given_of, make_examples, tags
 

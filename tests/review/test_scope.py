@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.errors import ArtifactError, ConfigError
-from pipeline.exchange.__main__ import Action, Format, exchange
+from pipeline.corrections.queue import Queue, load_queue
+from pipeline.exchange.__main__ import Action, exchange
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError, ConfigError
+from pipeline.frame.record import RECORD, hashes, load_record, save_record
+from pipeline.frame.run import Run
 from pipeline.review.highlight import Highlighter, Piece
-from pipeline.review.queue import Queue, load_queue
-from pipeline.stage import hashes, load_record, save_record
 from tests.review.site import TOP, load_tiny, make_examples, write_run
 from tests.review.test_terminal import typed
 
@@ -48,7 +48,7 @@ def test_the_files_of_two_runs_make_no_queue(run, tmp_path):
     save_record(folder, load_record(folder) | {"outputs": hashes(folder)})
     with pytest.raises(ArtifactError, match="was made from another crossval; run `make find_iss"):
         load_queue(load_tiny(tmp_path), run)
-    (folder / artifacts.RECORD).unlink()
+    (folder / RECORD).unlink()
     with pytest.raises(ArtifactError, match="is missing; run `make crossval`"):
         load_queue(load_tiny(tmp_path), run)
 
@@ -91,7 +91,7 @@ def test_words_are_those_of_the_model_of_the_scope(run, tmp_path):
     artifacts.save_arrays(run.fold("test", 0), arrays | {"held_out": np.arange(size)})
     item = queue.items[-1]
     side = "suggested" if item.suggested == "neg" else "given"
-    pieces = Highlighter(run, queue.source.class_names, "test").pieces(item)
+    pieces = Highlighter(run, "test").pieces(item)
     assert [piece for piece in pieces if piece.level] == [Piece("fine", side, 3)]
 
 
@@ -100,10 +100,10 @@ def test_export_takes_a_scope(run, tmp_path, monkeypatch):
     config = tmp_path / "tiny.yaml"
     source = Path(__file__).parents[2] / "configs" / "sample.yaml"
     config.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    exchange(Action.EXPORT, config, Format.CSV, scope="test")
+    exchange(Action.EXPORT, config, "csv", scope="test")
     path = tmp_path / "results" / "tiny" / "exchange" / "csv_test" / "decisions.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         assert {row["split"] for row in csv.DictReader(file)} == {"test"}
-    for format_ in (Format.HUGGINGFACE, Format.DATASET):
+    for format_ in ("huggingface", "dataset"):
         with pytest.raises(ConfigError, match="--scope goes with"):
             exchange(Action.EXPORT, config, format_, scope="test")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.review.journal import Journal
-from pipeline.review.queue import Queue, load_queue
-from pipeline.review.terminal import Session, clean
+from pipeline.corrections.journal import Journal
+from pipeline.corrections.queue import Queue, load_queue
+from pipeline.review.terminal import Session
 from tests.review.site import load_tiny, make_examples, write_run
 
 
@@ -94,4 +94,3 @@ def test_a_text_cannot_steer_the_terminal(tmp_path):
     shown = typed(load_queue(load_tiny(tmp_path), run), "k", "z", "/\x1b[2J", "q")
     assert not set(shown) & set("\x1b\x07\x9b\u202e")
     assert "[bold]markup[/bold]" in shown
-    assert clean("a\tb\nc\x00") == "a\tb\nc�"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +11,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import artifacts
-from pipeline.artifacts import Run
-from pipeline.config import Loaded, load_config
+from pipeline.compute import trainings
+from pipeline.compute.trainings import Trainings
+from pipeline.config.load import Loaded, load_config
+from pipeline.data.prepared import load_labels
 from pipeline.data.sample import CLASS_NAMES, generate_reviews
-from pipeline.stage import Checked
-from pipeline.study import trials
-from pipeline.study.__main__ import study
+from pipeline.frame import artifacts
+from pipeline.frame.files import TEMPORARY
+from pipeline.frame.run import Run
+from pipeline.frame.stage import RunState
+from pipeline.models.training import ReportEpoch, Training, train
+from pipeline.study.__main__ import kept_at, study
+from pipeline.study.trials import Trial, fold_trainings
 from tests.tiny import run_stages
 
 DATASET = """dataset:
@@ -157,10 +163,10 @@ def test_a_second_study_trains_nothing_and_says_the_same(
 ) -> None:
     loaded, run = helped
 
-    def no_training(tasks: object, told: object) -> None:
+    def no_training(planned: object, report: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(trials, "train", no_training)
+    monkeypatch.setattr(trainings, "train", no_training)
     before = (run.study / "study.json").read_bytes()
     study(loaded.path, list(SETTINGS), run.folder.parent)
     assert (run.study / "study.json").read_bytes() == before
@@ -175,26 +181,27 @@ def test_a_lost_training_is_done_again_alone(
     lost.write_bytes(kept[: len(kept) // 2])
     trained = []
 
-    def note(tasks: list[trials.Task], told: object) -> object:
-        trained.extend(task.name for task in tasks)
-        return original(tasks, told)
+    def note(planned: Sequence[Training], report: ReportEpoch) -> list[artifacts.Arrays]:
+        trained.extend(training.name for training in planned)
+        return train(planned, report)
 
-    original = trials.train
-    monkeypatch.setattr(trials, "train", note)
+    monkeypatch.setattr(trainings, "train", note)
     study(loaded.path, list(SETTINGS), run.folder.parent)
     assert trained == ["seed 2 train fold 1"]
     assert lost.read_bytes() == kept
 
 
+def trainings_of(loaded: Loaded, run: Run, device: str) -> Trainings:
+    key = RunState(loaded.config, run).key("crossval")
+    engine: Any = SimpleNamespace(device=device)
+    return Trainings(run, key, engine, lambda training: kept_at(run, training))
+
+
 def test_trainings_of_another_device_or_dataset_are_not_kept(helped: tuple[Loaded, Run]) -> None:
     loaded, run = helped
-    trial = trials.Trial("seed 1", 1, {"train": artifacts.load_labels(run).fitted("train")})
-    task = trials.fold_tasks(trial, loaded, run, artifacts.load_labels(run))[0]
-    key = Checked(loaded.config, run).key("crossval")
-    kept = {}
-    for device in ("cpu", "gpu"):
-        workers: Any = SimpleNamespace(device=device)
-        kept[device] = trials.Trainings(run, key, workers)._kept(task)
+    trial = Trial("seed 1", 1, {"train": load_labels(run).fitted("train")})
+    training = fold_trainings(trial, loaded.config, run, load_labels(run))[0]
+    kept = {device: trainings_of(loaded, run, device)._kept(training) for device in ("cpu", "gpu")}
     assert kept["cpu"] is not None
     assert kept["gpu"] is None
     fingerprint = artifacts.load_json(run.dataset)["fingerprint"]
@@ -202,13 +209,12 @@ def test_trainings_of_another_device_or_dataset_are_not_kept(helped: tuple[Loade
     path = run.study / "trainings" / "seed_1_train_fold_1.npz"
     data = path.read_bytes()
     artifacts.save_arrays(path, kept["cpu"] | {"dataset": np.array("sha256:0")})
-    cpu: Any = SimpleNamespace(device="cpu")
-    assert trials.Trainings(run, key, cpu)._kept(task) is None
+    assert trainings_of(loaded, run, "cpu")._kept(training) is None
     path.write_bytes(data)
 
 
 def test_repeated_seeds_are_refused() -> None:
-    from pipeline.errors import ConfigError
+    from pipeline.frame.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"study.seeds: names 1 twice"):
         load_config(Path("configs/sample.yaml"), ["study.seeds=[1,2,1]"])
@@ -220,4 +226,4 @@ def test_repeated_seeds_are_refused() -> None:
 
 def test_artifacts_of_a_study_are_swept(helped: tuple[Loaded, Run]) -> None:
     _, run = helped
-    assert not list(run.study.rglob(f"{artifacts.TEMPORARY}*"))
+    assert not list(run.study.rglob(f"{TEMPORARY}*"))

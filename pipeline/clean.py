@@ -1,0 +1,23 @@
+"""Delete the results of a run; decisions of people, in corrections/, stay."""
+
+import shutil
+
+from pipeline.config.load import run_name
+from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, run_command
+from pipeline.frame.lock import LOCK, locked
+from pipeline.frame.run import Run
+
+
+def clean(config: ConfigOption, results: ResultsOption = RESULTS) -> None:
+    """Delete the results of a config, if a run is there."""
+    run = Run(results / run_name(config))
+    if not (run.folder / LOCK).exists():
+        print(f"{run.folder}: no run is there")
+        return
+    with locked(run):
+        shutil.rmtree(run.folder)
+    print(f"deleted {run.folder}")
+
+
+if __name__ == "__main__":
+    run_command(clean)

@@ -1,0 +1,1 @@
+"""The config: its schema, its YAML with line numbers, its overrides."""

@@ -1,0 +1,1 @@
+"""Decisions of people: the journal, votes, and what they change."""

@@ -1,0 +1,69 @@
+"""What corrections did, on the labels as given and as corrected."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.corrections.apply import load_changes, load_source
+from pipeline.corrections.journal import Journal
+from pipeline.corrections.votes import consensus
+from pipeline.data.prepared import load_labels
+from pipeline.frame import artifacts
+from pipeline.frame.artifacts import Arrays
+from pipeline.frame.run import Run
+
+
+def measure_corrections(
+    run: Run, dataset: dict[str, Any], test_pred_probs: Arrays, *, issues_left: int
+) -> dict[str, Any]:
+    """Return metrics.json's "corrections": what changed, what is left, accuracy on both labels.
+
+    Examples that were left out are in neither accuracy.
+    """
+    corrected = dataset["corrections"]
+    labels = load_labels(run)
+    rows = labels.rows("test")
+    given = given_labels(run, dataset)[rows]
+    return {
+        "relabelled": corrected["relabelled"],
+        "dropped": corrected["dropped"],
+        "issues_left": issues_left,
+        "test_accuracy_corrected_labels": _accuracies(test_pred_probs, labels.given[rows]),
+        "test_accuracy_given_labels": _accuracies(test_pred_probs, given),
+    }
+
+
+def given_labels(run: Run, dataset: dict[str, Any]) -> np.ndarray:
+    """Return the (n,) labels of examples.parquet as they were before any correction."""
+    table = artifacts.load_table(run.examples, ["id", "label"])
+    labels: np.ndarray = table.column("label").to_numpy().copy()
+    row_of = {id_: row for row, id_ in enumerate(table.column("id").to_pylist())}
+    for id_, line in load_changes(run, dataset).items():
+        if id_ in row_of:
+            labels[row_of[id_]] = line["given_label"]
+    return labels
+
+
+def corrected_labels(run: Run, journal: Path) -> np.ndarray:
+    """Return the (n,) labels of examples.parquet after a journal; -1 where it leaves one out.
+
+    Raises:
+        DataError: the journal is not of this dataset.
+    """
+    dataset = artifacts.load_json(run.dataset)
+    examples = artifacts.load_table(run.examples).to_pylist()
+    source = load_source(dataset, examples, load_changes(run, dataset))
+    standing = Journal(journal, source).standing
+    labels = given_labels(run, dataset)
+    for row, example in enumerate(examples):
+        outcome = consensus(standing.of(example["id"]).values())
+        if outcome is not None:
+            labels[row] = -1 if outcome[1] is None else source.class_names.index(outcome[1])
+    return labels
+
+
+def _accuracies(pred_probs: Arrays, labels: np.ndarray) -> dict[str, float]:
+    return {
+        model: float((probs.argmax(axis=1) == labels).mean()) for model, probs in pred_probs.items()
+    }

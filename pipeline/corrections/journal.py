@@ -1,0 +1,193 @@
+"""The journal: every decision of a reviewer, one JSON line each, appended and never rewritten."""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline.corrections.decision import Decision, Source, validated
+from pipeline.corrections.votes import Standing
+from pipeline.frame.errors import DataError, ResourceError
+from pipeline.frame.files import sync_folder
+
+ANY_CONFIG = "--config …"
+MAX_ARGUMENTS = 80  # characters: an error is one line
+
+
+class StaleError(Exception):
+    """The reviewer decided on this example somewhere else in the meantime."""
+
+
+def parse_line(line: bytes) -> Decision:
+    """Return the decision in one line.
+
+    Raises:
+        DataError: the line is no decision.
+    """
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        raise DataError("is not a line of JSON in UTF-8") from None
+    return validated(values)
+
+
+def encode_line(decision: Decision) -> bytes:
+    return json.dumps(decision.model_dump(), ensure_ascii=False).encode() + b"\n"
+
+
+class Journal:
+    """A journal on disk, read and checked against its dataset; `append` writes to it.
+
+    Reading never changes the file. Other processes may append at the same time.
+
+    notes: what was found that a person should know (a torn last line).
+    """
+
+    def __init__(self, path: Path, source: Source, *, arguments: str = ANY_CONFIG) -> None:
+        """Read all of `path`; a file that is missing is an empty journal.
+
+        arguments: those of the config, for the command that an error names.
+
+        Raises:
+            DataError: naming file and line, when any whole line is not a valid decision.
+        """
+        self.path = path
+        self.source = source
+        self.arguments = arguments
+        self.notes: list[str] = []
+        self._thread_lock = threading.RLock()
+        self._forget()
+        self.refresh()
+
+    def _forget(self) -> None:
+        self.standing = Standing()
+        self.lines = 0
+        self._offset = 0
+        self._inode: int | None = None
+
+    def refresh(self) -> None:
+        """Read what other processes appended since the last time."""
+        with self._thread_lock:
+            try:
+                file = self.path.open("rb")
+            except FileNotFoundError:
+                self._forget()
+                return
+            except OSError as error:
+                raise DataError(f"{self.path}: cannot be read: {error.strerror}") from None
+            with file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                torn = self._read_new(file)
+            if torn:
+                self._note(f"the last line is incomplete ({len(torn)} bytes) and is not used")
+
+    def append(self, decisions: list[Decision], *, seen: int | None = None) -> None:
+        """Write decisions and return when they are on disk: all of them, or none.
+
+        seen: the version of the (first) example and reviewer the caller knows; None: any.
+
+        Raises:
+            StaleError: there is a later version. ResourceError: the disk is full.
+        """
+        with self._thread_lock, self._open_for_writing() as file:
+            torn = self._read_new(file)
+            if torn:
+                self._repair(file, torn)
+            first = decisions[0]
+            if seen is not None and self.standing.versions[first.id, first.reviewer] != seen:
+                raise StaleError
+            data = b"".join(map(encode_line, decisions))
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError as error:
+                file.truncate(self._offset)
+                reason = error.strerror or error
+                raise ResourceError(f"{self.path}: cannot be written: {reason}") from error
+            for decision in decisions:
+                self.standing.add(decision)
+            self.lines += len(decisions)
+            self._offset += len(data)
+
+    def undo(self, reviewer: str, among: Container[str] | None = None) -> str | None:
+        """Take back the last standing decision of `reviewer`; return its id, None without one.
+
+        among: ids of which one must be; None: any.
+        """
+        with self._thread_lock:
+            self.refresh()
+            id_ = self.standing.last_id(reviewer, among)
+            if id_ is None:
+                return None
+            seen = self.standing.versions[id_, reviewer]
+            self.append([self.source.decide(id_, "undo", None, reviewer=reviewer)], seen=seen)
+            return id_
+
+    @contextmanager
+    def _open_for_writing(self) -> Iterator[IO[bytes]]:
+        try:
+            is_new = not self.path.exists()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.open("a+b", buffering=0)
+        except OSError as error:
+            raise ResourceError(f"{self.path}: cannot be written: {error.strerror}") from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if is_new:
+                sync_folder(self.path.parent)
+            yield file
+
+    def _read_new(self, file: IO[bytes]) -> bytes:
+        """Take in the lines after the last known one; return what follows the last newline."""
+        state = os.fstat(file.fileno())
+        if state.st_ino != self._inode or state.st_size < self._offset:
+            self._forget()
+            self._inode = state.st_ino
+        file.seek(self._offset)
+        data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        for line in whole.splitlines(keepends=True):
+            self._take(line)
+        return data[len(whole) :]
+
+    def _take(self, line: bytes) -> None:
+        hint = ""
+        try:
+            decision = parse_line(line)
+            if problem := self.source.problem(decision):
+                hint = self._way_on(decision)
+                raise DataError(problem)
+            self.standing.add(decision)
+        except DataError as error:
+            where = f"{self.path}:{self.lines + 1}"
+            raise DataError(f"{where}: {error}; nothing is applied{hint}") from None
+        self.lines += 1
+        self._offset += len(line)
+
+    def _way_on(self, decision: Decision) -> str:
+        if decision.dataset == self.source.fingerprint:
+            return ""
+        arguments = self.arguments if len(self.arguments) <= MAX_ARGUMENTS else ANY_CONFIG
+        command = f"python -m pipeline.review {arguments} --carry-over {self.path}"
+        return f"; `{command}` keeps what still fits"
+
+    def _repair(self, file: IO[bytes], torn: bytes) -> None:
+        """Finish a last line that only lacks its newline; cut off one that a crash broke."""
+        try:
+            parse_line(torn)
+        except DataError:
+            file.truncate(self._offset)
+            self._note(f"an incomplete last line ({len(torn)} bytes, never saved) was cut off")
+            return
+        file.write(b"\n")
+        self._take(torn + b"\n")
+
+    def _note(self, text: str) -> None:
+        line = f"{self.path}: {text}"
+        if line not in self.notes:
+            self.notes.append(line)

@@ -1,0 +1,96 @@
+"""Files that appear whole or not at all, and what an unreadable one is called."""
+
+import contextlib
+import csv
+import hashlib
+import os
+import tempfile
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from pipeline.frame.errors import ArtifactError, ResourceError
+
+TEMPORARY = ".tmp-"
+
+
+# --- writing and reading -------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that becomes `path` only when all of it is on disk.
+
+    Raises:
+        ResourceError: no space left, or the folder cannot be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f"{TEMPORARY}{path.name}-", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        _remove(temporary)
+        raise ResourceError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename or a new file in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Remove what a killed run left half-written under `folder`."""
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+
+
+def sha256_file(path: Path) -> str:
+    """Return "sha256:<hex>" of the bytes of `path`."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+# Found by flipping bytes: NumPy parses a header as Python, zipfile knows encryption.
+UNREADABLE = (
+    OSError, ValueError, TypeError, EOFError, KeyError, SyntaxError, RuntimeError,
+    tokenize.TokenError, zlib.error, zipfile.BadZipFile, pa.ArrowException, csv.Error,
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: is missing; run `make {path.parent.name}`") from None
+    except UNREADABLE:
+        raise ArtifactError(
+            f"{path}: cannot be read, it is damaged; delete it and run the same command again"
+        ) from None

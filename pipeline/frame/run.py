@@ -1,0 +1,97 @@
+"""The results folder of a run: the name of every file in it, and no path is written elsewhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SCOPES = ("all", "train", "test")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The results folder of one run."""
+
+    folder: Path
+
+    def stage(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def examples(self) -> Path:
+        return self.folder / "prepare" / "examples.parquet"
+
+    @property
+    def dataset(self) -> Path:
+        return self.folder / "prepare" / "dataset.json"
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "prepare" / "truth.parquet"
+
+    @property
+    def text_groups(self) -> Path:
+        return self.folder / "prepare" / "text_groups.npy"
+
+    @property
+    def corrections(self) -> Path:
+        return self.folder / "prepare" / "corrections.parquet"
+
+    def tokens(self, scope: str) -> Path:
+        return self.folder / "vectorize" / f"{scope}.npy"
+
+    def inputs(self, scope: str, suffix: str) -> Path:
+        """What the classifier gets; see pipeline.models.table.INPUTS."""
+        return self.folder / "vectorize" / f"{scope}.{suffix}"
+
+    def vocabulary(self, scope: str) -> Path:
+        return self.folder / "vectorize" / f"vocabulary_{scope}.json"
+
+    def fold(self, scope: str, fold: int) -> Path:
+        return self.folder / "crossval" / scope / f"fold_{fold:02d}.npz"
+
+    def pred_probs(self, scope: str) -> Path:
+        return self.folder / "crossval" / f"pred_probs_{scope}.npy"
+
+    @property
+    def document_vectors(self) -> Path:
+        return self.folder / "crossval" / "document_vectors.npy"
+
+    @property
+    def crossval_metrics(self) -> Path:
+        return self.folder / "crossval" / "metrics.json"
+
+    def issues(self, scope: str) -> Path:
+        return self.folder / "find_issues" / f"issues_{scope}.csv"
+
+    @property
+    def health(self) -> Path:
+        return self.folder / "find_issues" / "health.json"
+
+    @property
+    def data_issues(self) -> Path:
+        return self.folder / "find_issues" / "data_issues.csv"
+
+    def linear_model(self, name: str) -> Path:
+        return self.folder / "cleanlearn" / f"{name}.npz"
+
+    def keras_model(self, name: str) -> Path:
+        return self.folder / "cleanlearn" / f"{name}.keras"
+
+    @property
+    def test_pred_probs(self) -> Path:
+        return self.folder / "cleanlearn" / "test_pred_probs.npz"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "evaluate" / "metrics.json"
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "study"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report" / "report.html"
+
+    @property
+    def report_made_from(self) -> Path:
+        return self.folder / "report" / "made_from.json"

@@ -1,0 +1,170 @@
+"""Data on disk for as long as a process needs them: what would not fit into memory.
+
+Scratch files have no name, so the kernel deletes them with the process, however it ends.
+"""
+
+import os
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from pipeline.frame.errors import ResourceError
+
+BUFFER = 1 << 20
+_folder: ContextVar[Path | None] = ContextVar("scratch_folder", default=None)
+
+
+@contextmanager
+def scratch_in(folder: Path) -> Iterator[None]:
+    """Put the scratch files opened in this block on the disk of `folder`, not in TMPDIR."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
+@contextmanager
+def writing(folder: Path | None) -> Iterator[None]:
+    """Say what went wrong when scratch cannot be written in this block.
+
+    Raises:
+        ResourceError: naming the folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        where, reason = folder or tempfile.gettempdir(), error.strerror or error
+        raise ResourceError(f"{where}: scratch files cannot be written: {reason}") from error
+
+
+class _File:
+    """Bytes on disk at places of one's choice; closed, and so deleted, with the object.
+
+    Raises:
+        ResourceError: no space left, or no room for scratch files.
+    """
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+        self.folder = _folder.get()
+        with writing(self.folder), tempfile.TemporaryFile(dir=self.folder) as file:
+            self._descriptor = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def write(self, at: int, data: memoryview) -> None:
+        with writing(self.folder):
+            while data:
+                written = os.pwrite(self._descriptor, data, at)
+                data, at = data[written:], at + written
+
+    def read(self, at: int, into: memoryview) -> int:
+        """Fill `into` as far as the file goes; return the number of bytes."""
+        total = 0
+        while count := os.preadv(self._descriptor, [into[total:]], at + total):
+            total += count
+        return total
+
+
+class StoredTexts(Sequence[str]):
+    """Texts on disk: in memory is only where each begins, and the last of them.
+
+    Raises:
+        ResourceError: no space left.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._file = _File()
+        self._ends = array("q", [0])
+        self._held = bytearray()  # the end of the texts, not written yet
+        self.extend(texts)
+
+    def append(self, text: str) -> None:
+        data = text.encode()
+        self._held += data
+        self._ends.append(self._ends[-1] + len(data))
+        if len(self._held) >= BUFFER:
+            self._flush()
+
+    def extend(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.append(text)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __iter__(self) -> Iterator[str]:
+        self._flush()
+        held, start = b"", 0  # the bytes from `start` on, read and not given out yet
+        for place in range(len(self)):
+            first, last = self._ends[place], self._ends[place + 1]
+            if last - start > len(held):
+                held, start = self._bytes(first, max(BUFFER, last - first)), first
+            yield held[first - start : last - start].decode()
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        self._flush()
+        first, last = self._ends[place], self._ends[place + 1]
+        return self._bytes(first, last - first).decode()
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other sequence holds the same texts."""
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _bytes(self, at: int, size: int) -> bytes:
+        data = bytearray(size)
+        return bytes(data[: self._file.read(at, memoryview(data))])
+
+    def _flush(self) -> None:
+        if self._held:
+            self._file.write(self._ends[-1] - len(self._held), memoryview(self._held))
+            self._held = bytearray()
+
+
+class StoredArray:
+    """Numbers of one type on disk, end to end, written and read in pieces.
+
+    Raises:
+        ResourceError: no space left.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = np.dtype(dtype)
+        self._file = _File()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, piece: np.ndarray) -> None:
+        self.write(self._size, piece)
+
+    def write(self, at: int, piece: np.ndarray) -> None:
+        """Put `piece` at position `at`; what is not written yet in between is zero."""
+        data = np.ascontiguousarray(piece, self.dtype).ravel().view(np.uint8)
+        self._file.write(at * self.dtype.itemsize, data.data)
+        self._size = max(self._size, at + len(piece))
+
+    def read(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Return the numbers from `first` up to and without `last`."""
+        piece = np.empty((self._size if last is None else last) - first, self.dtype)
+        self._file.read(first * self.dtype.itemsize, piece.view(np.uint8).data)
+        return piece

@@ -1,0 +1,153 @@
+"""Labels that people checked: which of our issues they confirm, and the corrected test set."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.data.prepared import load_class_names, load_labels
+from pipeline.data.records import read_csv
+from pipeline.frame import artifacts
+from pipeline.frame.errors import DataError
+from pipeline.frame.run import Run
+
+COLUMNS = [
+    "test_index",
+    "given_label",
+    "guessed_label",
+    "votes_given",
+    "votes_guessed",
+    "text_sha256",
+]
+MAJORITY = 3  # of five votes
+RANKS = (10, 50, 100, 500)
+DEFINITIONS = ("given < 3 votes", "other >= 3 votes", "other > given votes")
+
+
+class Verified(NamedTuple):
+    """Votes on some test labels. positions: (m,) places among the rows of scope test.
+
+    given, guessed: (m,) votes for the given and for the other label. other: (m,) that label.
+    """
+
+    positions: np.ndarray
+    given: np.ndarray
+    guessed: np.ndarray
+    other: np.ndarray
+
+    def confirmed(self) -> dict[str, np.ndarray]:
+        """Return, for each definition of a label error, whether people confirm it: (m,)."""
+        conditions = (
+            self.given < MAJORITY,
+            self.guessed >= MAJORITY,
+            self.guessed > self.given,
+        )
+        return dict(zip(DEFINITIONS, conditions, strict=True))
+
+
+def load_verified(path: Path, run: Run) -> Verified:
+    """Return the votes in `path`, matched to the test rows by the hash of the text.
+
+    Raises:
+        DataError: a hash, label or vote does not match the data; naming the line.
+    """
+    labels, class_names = load_labels(run), load_class_names(run)
+    rows = labels.rows("test")
+    test = artifacts.load_table(run.examples, ["id", "text"]).take(rows)
+    place_of = {id_: position for position, id_ in enumerate(test.column("id").to_pylist())}
+    texts, given = test.column("text").to_pylist(), labels.given[rows]
+    records = read_csv(path, COLUMNS, columns=None, delimiter=",", encoding="utf-8")
+    found: dict[int, tuple[int, ...]] = {}
+    for number in range(len(records)):
+        record = {column: values[number] for column, values in records.columns.items()}
+        position = place_of.get(f"test/{record['test_index']}")
+        problem = _problem(record, position, found, texts, given, class_names)
+        if problem or position is None:
+            raise DataError(f"{records.place(number)}: {problem}")
+        votes = (int(record["votes_given"]), int(record["votes_guessed"]))
+        found[position] = (*votes, class_names.index(record["guessed_label"]))
+    columns = np.array(list(found.values()), dtype=np.int64).T
+    return Verified(np.array(list(found), dtype=np.int64), *columns)
+
+
+def _problem(
+    record: dict[str, str],
+    position: int | None,
+    found: dict[int, tuple[int, ...]],
+    texts: list[str],
+    given: np.ndarray,
+    class_names: list[str],
+) -> str:
+    index = record["test_index"]
+    if position is None:
+        return f"test_index {index!r} is not a row of the test split"
+    if position in found:
+        return f"test_index {index!r} occurs twice; keep one"
+    if hashlib.sha256(texts[position].encode()).hexdigest() != record["text_sha256"]:
+        return (
+            f"text_sha256 is not that of test/{index}; the file belongs to another dataset "
+            "or version"
+        )
+    if record["given_label"] != class_names[given[position]]:
+        labelled = class_names[given[position]]
+        return f"given_label {record['given_label']!r} is not that of test/{index} ({labelled!r})"
+    if record["guessed_label"] not in class_names:
+        return f"guessed_label {record['guessed_label']!r} is not a class"
+    for key in ("votes_given", "votes_guessed"):
+        if not record[key].isdecimal():
+            return f"{key} {record[key]!r} is not a count of votes"
+    return ""
+
+
+def apply_votes(labels: np.ndarray, verified: Verified) -> tuple[np.ndarray, np.ndarray]:
+    """Return the test labels with majority flips applied, and which rows count.
+
+    Args:
+        labels: (n,) given labels of scope test.
+
+    Returns:
+        labels: (n,). counts: (n,) False where people were shown the row and no label has a
+        majority of three votes.
+    """
+    corrected, counts = labels.copy(), np.ones(len(labels), bool)
+    flipped = verified.guessed >= MAJORITY
+    corrected[verified.positions[flipped]] = verified.other[flipped]
+    counts[verified.positions[~flipped & (verified.given < MAJORITY)]] = False
+    return corrected, counts
+
+
+def score_issues(ranked: np.ndarray, confidence: np.ndarray, verified: Verified) -> dict[str, Any]:
+    """Return how far people confirm the ranked issues among the test labels.
+
+    Args:
+        ranked: positions in scope test, the most suspicious first. confidence: (n,) self-confidence
+            of every test row.
+
+    Returns:
+        shown, unjudged: issues people were and were not shown. For each definition of an error:
+        confirmed; precision_at {k: share confirmed of the first k issues that were judged};
+        auroc of 1 - self-confidence among the judged rows. Recall cannot be known: people were
+        shown only rows another model had suspected.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    row_of = {int(position): row for row, position in enumerate(verified.positions)}
+    judged = np.array([row_of[p] for p in ranked.tolist() if p in row_of], dtype=int)
+    scores = {}
+    for name, confirmed in verified.confirmed().items():
+        hits = confirmed[judged]
+        both = confirmed.any() and not confirmed.all()
+        suspicion = 1 - confidence[verified.positions]
+        scores[name] = {
+            "confirmed": int(hits.sum()),
+            "precision_at": {str(k): float(hits[:k].mean()) for k in RANKS if 0 < k <= len(hits)},
+            "auroc": float(roc_auc_score(confirmed, suspicion)) if both else None,
+        }
+    return {
+        "judged_rows": len(verified.positions),
+        "issues": len(ranked),
+        "shown": len(judged),
+        "unjudged": len(ranked) - len(judged),
+        "definitions": scores,
+    }

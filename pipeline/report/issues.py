@@ -1,0 +1,77 @@
+"""The top issues of a scope as a person reads them: with text, probabilities and words."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.prepared import Labels
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
+from pipeline.models.explanation import Explainer, Piece, WordEvidence, split_pieces
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One line of issues_<scope>.csv. words: None when the classifier has no exact explanation."""
+
+    scope: str
+    rank: int
+    row: int
+    id: str
+    split: str
+    given: str
+    suggested: str
+    self_confidence: float
+    probability: float
+    text: str
+    pieces: list[Piece]
+    words: WordEvidence | None
+
+
+def load_issues(
+    run: Run,
+    labels: Labels,
+    scope: str,
+    *,
+    limit: int | None = None,
+    row: int | None = None,
+) -> list[Issue]:
+    """Return the first `limit` issues of a scope, the most probable first, or that of `row`."""
+    found = itertools.islice(artifacts.read_issues(run.issues(scope)), limit)
+    issues = [issue for issue in found if row is None or int(issue["row"]) == row]
+    explainer = Explainer(run, scope)
+    pred_probs = artifacts.load_array(run.pred_probs(scope), mapped=True)
+    rows = labels.rows(scope)
+    return [
+        _issue(issue, scope, int(np.searchsorted(rows, int(issue["row"]))), pred_probs, explainer)
+        for issue in issues
+    ]
+
+
+def _issue(
+    issue: dict[str, Any], scope: str, position: int, pred_probs: np.ndarray, explainer: Explainer
+) -> Issue:
+    given, suggested = (
+        explainer.class_names.index(issue[key]) for key in ("given_label", "suggested_label")
+    )
+    probabilities = np.asarray(pred_probs[position])
+    pieces = split_pieces(issue["text"])
+    towards = suggested
+    if suggested == given:  # flagged although the model agrees: compare with the runner-up
+        towards = int(np.argsort(-probabilities, kind="stable")[1])
+    return Issue(
+        scope=scope,
+        rank=int(issue["rank"]),
+        row=int(issue["row"]),
+        id=issue["id"],
+        split=issue["split"],
+        given=issue["given_label"],
+        suggested=issue["suggested_label"],
+        self_confidence=float(issue["self_confidence"]),
+        probability=float(probabilities[suggested]),
+        text=issue["text"],
+        pieces=pieces,
+        words=explainer.explain(position, pieces, towards=towards, away=given),
+    )

@@ -1,0 +1,233 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from pipeline.corrections.decision import Source
+from pipeline.corrections.journal import Journal, StaleError, encode_line, parse_line
+from pipeline.corrections.votes import consensus, disagree
+from pipeline.frame.errors import DataError, ResourceError
+
+
+def decide(source: Source, id_: str, decision: str = "keep", who: str = "Ann", **more: str):
+    label = {"keep": source.given[id_], "relabel": _other(source, id_)}.get(decision)
+    return source.decide(id_, decision, label, reviewer=who, **more)
+
+
+def _other(source: Source, id_: str) -> str:
+    return next(name for name in source.class_names if name != source.given[id_])
+
+
+def test_decisions_come_back_as_they_were_written(source, tmp_path):
+    journal = Journal(tmp_path / "j.jsonl", source)
+    made = [
+        decide(source, "train/0"),
+        decide(source, "train/1", "relabel", note='ein "Zitat"\nZeile \u2028 😀'),
+        decide(source, "train/2", "drop", who="Zoë"),
+        decide(source, "train/3", "unsure"),
+    ]
+    for decision in made:
+        journal.append([decision])
+    again = Journal(journal.path, source)
+    assert again.standing.all() == made
+    assert again.lines == len(journal.path.read_bytes().splitlines()) == 4
+
+
+def test_the_later_decision_wins_and_undo_brings_the_earlier_back(source, tmp_path):
+    journal = Journal(tmp_path / "j.jsonl", source)
+    journal.append([decide(source, "train/0")])
+    journal.append([decide(source, "train/0", "drop")])
+    assert journal.standing.of("train/0")["Ann"].decision == "drop"
+    assert journal.standing.superseded == 1
+    assert journal.undo("Ann") == "train/0"
+    assert journal.standing.of("train/0")["Ann"].decision == "keep"
+    assert journal.standing.superseded == 0
+    assert journal.undo("Ann") == "train/0"
+    assert journal.standing.of("train/0") == {}
+    assert journal.undo("Ann") is None
+    assert Journal(journal.path, source).standing.all() == []
+
+
+def test_undo_takes_back_the_last_decision_of_that_reviewer_only(source, tmp_path):
+    journal = Journal(tmp_path / "j.jsonl", source)
+    for id_, who in (("train/0", "Ann"), ("train/1", "Ann"), ("train/2", "Bob")):
+        journal.append([decide(source, id_, who=who)])
+    assert journal.undo("Ann") == "train/1"
+    assert {d.id for d in journal.standing.all()} == {"train/0", "train/2"}
+
+
+def test_a_majority_decides_and_a_tie_does_not(source):
+    keep, other, third = (
+        decide(source, "train/0", "keep", "Ann"),
+        decide(source, "train/0", "relabel", "Bob"),
+        decide(source, "train/0", "relabel", "Cleo"),
+    )
+    unsure = decide(source, "train/0", "unsure", "Dan")
+    assert consensus([keep, other]) is None
+    assert consensus([keep, other, third]) == other.vote
+    assert consensus([keep, unsure]) == keep.vote
+    assert consensus([unsure]) is None
+    assert disagree([keep, other]) and not disagree([keep, unsure])
+
+
+def test_an_older_version_is_refused_and_another_reviewer_is_not(source, tmp_path):
+    path = tmp_path / "j.jsonl"
+    first, second = Journal(path, source), Journal(path, source)
+    first.append([decide(source, "train/0")], seen=0)
+    with pytest.raises(StaleError):
+        second.append([decide(source, "train/0", "drop")], seen=0)
+    second.append([decide(source, "train/0", "drop", "Bob")], seen=0)
+    second.append([decide(source, "train/0", "drop")], seen=1)
+    assert len(Journal(path, source).standing.of("train/0")) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 200])
+def test_a_torn_last_line_is_cut_off_and_reported(source, tmp_path, cut):
+    path = tmp_path / "j.jsonl"
+    Journal(path, source).append([decide(source, "train/0")])
+    whole = path.read_bytes()
+    path.write_bytes(whole + encode_line(decide(source, "train/1"))[:cut])
+    journal = Journal(path, source)
+    assert "incomplete" in journal.notes[0] and str(cut) in journal.notes[0]
+    assert path.read_bytes() != whole  # reading changes nothing
+    journal.append([decide(source, "train/2")])
+    assert [d.id for d in Journal(path, source).standing.all()] == ["train/0", "train/2"]
+    assert path.read_bytes().startswith(whole)
+
+
+def test_a_last_line_that_only_lacks_its_newline_is_kept(source, tmp_path):
+    path = tmp_path / "j.jsonl"
+    path.write_bytes(encode_line(decide(source, "train/0")).rstrip(b"\n"))
+    journal = Journal(path, source)
+    journal.append([decide(source, "train/1")])
+    assert len(Journal(path, source).standing.all()) == 2
+
+
+def test_a_full_disk_leaves_the_journal_as_it_was(source, tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "j.jsonl", source)
+    journal.append([decide(source, "train/0")])
+    before = journal.path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ResourceError, match="No space left"):
+            journal.append([decide(source, "train/1")])
+    assert journal.path.read_bytes() == before
+    journal.append([decide(source, "train/1")])
+    assert len(Journal(journal.path, source).standing.all()) == 2
+
+
+def changed(source: Source, **values: object) -> bytes:
+    line = decide(source, "train/0").model_dump() | values
+    return json.dumps(line).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (lambda s: b"{broken\n", "not a line of JSON"),
+        (lambda s: b"\xff\xfe\n", "not a line of JSON"),
+        (lambda s: b"\n", "not a line of JSON"),
+        (lambda s: b"[1]\n", "valid dictionary"),
+        (lambda s: b"[" * 100_000 + b"\n", "not a line of JSON"),
+        (lambda s: changed(s, dataset="sha256:" + "0" * 64), "another dataset"),
+        (lambda s: changed(s, id="train/999"), "unknown id 'train/999'"),
+        (lambda s: changed(s, decision="relabel", label="posi"), "unknown class 'posi'; did you"),
+        (lambda s: changed(s, given_label="pos", label="pos"), "given_label is 'pos', but"),
+        (lambda s: changed(s, text_sha256="0" * 64), "not the one that was reviewed"),
+        (lambda s: changed(s, decision="relabel"), "does not go with the label 'neg'"),
+        (lambda s: changed(s, decision="delete"), "decision: "),
+        (lambda s: changed(s, reviewer="a\x1b[2J"), "reviewer: "),
+        (lambda s: changed(s, extra=1), "extra: "),
+        (lambda s: changed(s, decision="undo", label=None, reviewer="Zoë"), "nothing to undo"),
+        (lambda s: changed(s, time="yesterday"), "time: "),
+    ],
+)
+def test_a_bad_line_in_the_middle_is_named_and_nothing_is_read(source, tmp_path, line, said):
+    path = tmp_path / "j.jsonl"
+    good = encode_line(decide(source, "train/1"))
+    path.write_bytes(good + line(source) + good)
+    with pytest.raises(DataError) as caught:
+        Journal(path, source)
+    assert str(caught.value).startswith(f"{path}:2: ")
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_lone_surrogate_cannot_get_into_the_journal(source):
+    with pytest.raises(DataError, match="reviewer"):
+        decide(source, "train/0", who="\ud800")
+    with pytest.raises(DataError):
+        parse_line(changed(source, note="\ud800"))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pipeline.corrections.decision import Source
+from pipeline.corrections.journal import Journal
+ids = [f"train/{i}" for i in range(200)]
+source = Source("sha256:" + "1" * 64, ["neg", "pos"], dict.fromkeys(ids, "neg"),
+                {i: i * 50 for i in ids})
+journal = Journal(Path(sys.argv[1]), source)
+for i in ids[journal.lines:]:
+    journal.append([source.decide(i, "keep", "neg", reviewer="Ann")])
+    print(i, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def write_until_killed(path: Path, source: Source, ids: list[str], ack: int) -> None:
+    try:
+        journal = Journal(path, source)
+        for id_ in ids[journal.lines :]:
+            journal.append([decide(source, id_)])
+            os.write(ack, f"{id_}\n".encode())
+        signal.pause()
+    finally:
+        os._exit(1)
+
+
+def test_every_acknowledged_decision_survives_kill_9(tmp_path):
+    """100 writers, each killed right after an acknowledgement, while it writes the next line."""
+    ids = [f"train/{i}" for i in range(20_000)]
+    texts = {id_: id_ * 50 for id_ in ids}
+    source = Source("sha256:" + "1" * 64, ["neg", "pos"], dict.fromkeys(ids, "neg"), texts)
+    path = tmp_path / "j.jsonl"
+    torn = 0
+    for _ in range(100):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            write_until_killed(path, source, ids, write)
+        os.close(write)
+        acknowledged = os.read(read, 64)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(read, "rb") as rest:
+            acknowledged += rest.read()
+        journal = Journal(path, source)
+        torn += bool(journal.notes)
+        assert set(acknowledged.decode().split()) <= set(journal.standing.stacks)
+    assert journal.lines >= 100
+
+
+def test_two_processes_lose_nothing(tmp_path):
+    code = textwrap.dedent(WRITER).replace("ids[journal.lines:]", "ids[:40]")
+    code = code.replace("sys.stdin.readline()", "").replace('"Ann"', "sys.argv[2]")
+    path = tmp_path / "j.jsonl"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(path), who], stdout=subprocess.DEVNULL)
+        for who in ("Ann", "Bob", "Cleo")
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    assert len({(line["id"], line["reviewer"]) for line in lines}) == len(lines) == 120

@@ -1,0 +1,88 @@
+"""Scratch: what is put on disk comes back as it was, and nothing is left behind."""
+
+import errno
+import gc
+import os
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.frame import scratch
+from pipeline.frame.errors import ResourceError
+from pipeline.frame.scratch import StoredArray, StoredTexts, scratch_in
+
+TEXTS = ["", "a", "café 😀", "line\nbreak\r\n\x00nul", "", "x" * 5000, "\u202eend", "b"]
+
+
+@pytest.mark.parametrize("buffer", [1, 7, 1 << 20])
+def test_texts_come_back_in_order_and_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, buffer: int
+) -> None:
+    monkeypatch.setattr(scratch, "BUFFER", buffer)
+    stored = StoredTexts(TEXTS)
+    assert list(stored) == TEXTS and len(stored) == len(TEXTS)
+    assert [stored[i] for i in (5, 0, -1, 2)] == [TEXTS[i] for i in (5, 0, -1, 2)]
+    assert stored[2:5] == TEXTS[2:5]
+    stored.append("one more")
+    assert stored == [*TEXTS, "one more"] and stored != TEXTS
+    with pytest.raises(IndexError):
+        stored[len(stored)]
+
+
+def test_an_array_is_written_and_read_in_pieces() -> None:
+    numbers = np.random.default_rng(0).integers(0, 999, 1000).astype(np.uint16)
+    stored = StoredArray(np.uint16)
+    stored.write(600, numbers[600:])
+    stored.write(0, numbers[:600])
+    np.testing.assert_array_equal(stored.read(), numbers)
+    np.testing.assert_array_equal(stored.read(590, 610), numbers[590:610])
+    assert len(stored.read(5, 5)) == 0
+    stored.append(numbers[:3])
+    assert len(stored) == 1003
+
+
+def count_open() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+def test_scratch_has_no_name_and_goes_with_its_object(tmp_path: Path) -> None:
+    gc.collect()  # what other tests left open
+    before = count_open()
+    with scratch_in(tmp_path):
+        stored = StoredTexts(["x" * 2_000_000])
+    assert list(tmp_path.iterdir()) == []
+    assert count_open() == before + 1
+    del stored
+    gc.collect()
+    assert count_open() == before
+
+
+def test_a_text_takes_a_number_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "BUFFER", 1000)
+    tracemalloc.start()
+    stored = StoredTexts(f"{number:05} " + "x" * 500 for number in range(20_000))
+    for text in stored:
+        assert len(text) == 506
+    assert tracemalloc.get_traced_memory()[1] < 20_000 * 20
+    tracemalloc.stop()
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with scratch_in(tmp_path):
+        stored = StoredTexts(["a"])
+    with pytest.raises(ResourceError, match=f"{tmp_path}: scratch .* No space left on device"):
+        list(stored)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with (
+        scratch_in(tmp_path / "none"),
+        pytest.raises(ResourceError, match=r"none: scratch files cannot be written"),
+    ):
+        StoredTexts()

@@ -1,0 +1,94 @@
+"""Intervals and tests on numbers that can be checked by hand."""
+
+from math import comb
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from pipeline.issues.comparison import (
+    compare_accuracy,
+    interval_over_test_sets,
+    mcnemar_p,
+    paired_difference,
+    stability,
+)
+
+
+def test_the_interval_is_students() -> None:
+    arm, control = np.array([0.9, 0.88, 0.91, 0.89]), np.array([0.87, 0.88, 0.9, 0.86])
+    found = paired_difference(arm, control)
+    expected = ttest_1samp(arm - control, 0).confidence_interval(0.95)
+    assert found["mean"] == pytest.approx(0.0175)
+    assert found["ci95"] == pytest.approx([expected.low, expected.high])
+    assert found["seeds_with_gain"] == 0.75
+
+
+def test_the_detectable_difference_is_found_four_times_in_five() -> None:
+    rng = np.random.default_rng(0)
+    sample = rng.normal(0, 0.002, (4000, 10))
+    detectable = np.mean([paired_difference(s, 0 * s)["detectable"] for s in sample[:500]])
+    low = [paired_difference(s + detectable, 0 * s)["ci95"][0] for s in sample[500:]]
+    assert 0.75 < np.mean(np.array(low) > 0) < 0.9
+
+
+def test_the_interval_over_test_sets_averages_seeds_first() -> None:
+    rng = np.random.default_rng(0)
+    control = rng.random((5, 2000)) < 0.8
+    arm = control | (rng.random((5, 2000)) < 0.05)
+    low, high = interval_over_test_sets(arm, control)
+    difference = (arm.astype(float) - control).mean(axis=0)
+    half = 1.96 * difference.std(ddof=1) / np.sqrt(2000)
+    assert low == pytest.approx(difference.mean() - half)
+    assert high == pytest.approx(difference.mean() + half)
+
+
+def test_mcnemar_counts_only_discordant_pairs() -> None:
+    arm = np.array([True] * 8 + [False] * 2 + [True] * 50)
+    control = np.array([False] * 8 + [True] * 2 + [True] * 50)
+    assert mcnemar_p(arm, control) == pytest.approx(0.109375)
+    assert mcnemar_p(arm, arm) == 1.0
+
+
+def test_stability_of_literal_flags() -> None:
+    flagged = np.array([[1, 1, 0, 0], [1, 0, 1, 0]], bool)
+    found = stability(flagged)
+    assert found["jaccard"] == pytest.approx(1 / 3)
+    assert found["flagged_by"] == [2, 1]
+
+
+def outcomes(both: int, gained: int, lost: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether baseline and cleaned are right, for so many examples of each kind."""
+    baseline = np.repeat([True, False, True, False], [both, gained, lost, neither])
+    cleaned = np.repeat([True, True, False, False], [both, gained, lost, neither])
+    return baseline, cleaned
+
+
+def exact_p(gained: int, lost: int) -> float:
+    """McNemar's exact test: twice the smaller tail of Binomial(gained + lost, 1/2)."""
+    n, fewer = gained + lost, min(gained, lost)
+    return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n)
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (1, 0), (5, 5), (3, 12), (60, 40)])
+def test_the_difference_and_its_p(gained: int, lost: int) -> None:
+    baseline, cleaned = outcomes(500, gained, lost, 100)
+    n = len(baseline)
+    found = compare_accuracy(baseline, cleaned, samples=1000, seed=0)
+    assert found["baseline"] == pytest.approx((500 + lost) / n)
+    assert found["cleanlearning"] == pytest.approx((500 + gained) / n)
+    assert found["difference"] == pytest.approx((gained - lost) / n)
+    assert (found["gained"], found["lost"]) == (gained, lost)
+    assert found["mcnemar_p"] == pytest.approx(exact_p(gained, lost))
+
+
+def test_the_interval_is_that_of_a_paired_bootstrap() -> None:
+    baseline, cleaned = outcomes(800, 60, 30, 110)
+    found = compare_accuracy(baseline, cleaned, samples=20_000, seed=0)
+    rng = np.random.default_rng(1)
+    difference = cleaned.astype(float) - baseline
+    means = [difference[rng.integers(0, 1000, 1000)].mean() for _ in range(4000)]
+    expected = np.percentile(means, [2.5, 97.5])
+    np.testing.assert_allclose(found["ci95"], expected, atol=1.5e-3)
+    again = compare_accuracy(baseline, cleaned, samples=20_000, seed=0)
+    assert again == found

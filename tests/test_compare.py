@@ -1,0 +1,118 @@
+"""Two finished runs side by side: their figures, and which label issues went and came."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.compare import change_text, compare
+from pipeline.frame import artifacts
+from pipeline.frame.errors import ArtifactError
+from pipeline.frame.run import Run
+from tests.commands import code_of
+from tests.tiny import command, save_records
+
+
+@pytest.fixture(autouse=True)
+def a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+
+
+@pytest.fixture
+def later(tiny_run: Run, tmp_path: Path) -> Run:
+    """The run after some corrections: two issues gone, one new, the baseline better."""
+    run = Run(Path(shutil.copytree(tiny_run.folder, tmp_path / "later [red]")))
+    issues = artifacts.load_issues(run.issues("all"))
+    new = issues[0] | {"id": "train/new"}
+    lines = [tuple(issue.values()) for issue in [new, *issues[2:]]]
+    artifacts.save_issues(run.issues("all"), iter(lines))
+    metrics = artifacts.load_json(run.metrics)
+    metrics["issues"]["all"]["count"] -= 1
+    metrics["test_accuracy"]["baseline"] += 0.0125
+    artifacts.save_json(run.metrics, metrics)
+    save_records(run)
+    return run
+
+
+def rows(out: str) -> dict[str, list[str]]:
+    """Return figure -> [first, second, difference] of what was printed."""
+    cells = [re.split(r" *[│┃] *", line.strip("│┃ ")) for line in out.splitlines() if "│" in line]
+    return {name.strip(): [value.strip() for value in values] for name, *values in cells}
+
+
+def test_figures_stand_side_by_side(
+    tiny_run: Run, later: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics: dict[str, Any] = artifacts.load_json(tiny_run.metrics)
+    compare(tiny_run.folder, later.folder)
+    out = capsys.readouterr().out
+    assert str(tiny_run.folder) in out and str(later.folder) in out  # markup is not obeyed
+    found = rows(out)
+    count = metrics["issues"]["all"]["count"]
+    assert found["label issues, all"] == [f"{count:,}", f"{count - 1:,}", "-1"]
+    baseline = metrics["test_accuracy"]["baseline"]
+    expected = [f"{baseline:.4f}", f"{baseline + 0.0125:.4f}", "+0.0125"]
+    assert found["test accuracy, baseline"] == expected
+    loss = f"{metrics['test_log_loss']['cleanlearning']:.4f}"
+    assert found["test log loss, CleanLearning"] == [loss, loss, "+0.0000"]
+
+
+def test_issues_gone_and_new_are_counted(
+    tiny_run: Run, later: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare(tiny_run.folder, later.folder)
+    assert "2 of the first are gone, 1 are new." in capsys.readouterr().out
+    compare(later.folder, tiny_run.folder)
+    assert "1 of the first are gone, 2 are new." in capsys.readouterr().out
+    compare(later.folder, later.folder)
+    assert "0 of the first are gone, 0 are new." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (25_880.0, 13_535.0, "-12,345"),
+        (3.0, 3.0, "+0"),
+        (0.25, 0.2512, "+0.0012"),
+        (1, 0.5, "-0.5"),
+    ],
+)
+def test_a_difference_is_written_as_its_figures_are(
+    before: float, after: float, words: str
+) -> None:
+    assert change_text(float(before), after).startswith(words)
+
+
+def test_what_is_not_a_finished_run_is_refused(tiny_run: Run, run_copy: Run) -> None:
+    with pytest.raises(ArtifactError, match=r"nowhere/evaluate/stage\.json: is missing"):
+        compare(tiny_run.folder, tiny_run.folder / "nowhere")
+    for path in (run_copy.metrics, run_copy.issues("all")):
+        whole = path.read_bytes()
+        path.write_bytes(whole + b"\n")
+        with pytest.raises(ArtifactError, match=rf"{path.name} is damaged"):
+            compare(run_copy.folder, tiny_run.folder)
+        path.write_bytes(whole)
+    compare(run_copy.folder, tiny_run.folder)
+    shutil.rmtree(run_copy.stage("evaluate"))
+    with pytest.raises(ArtifactError, match=r"evaluate/stage\.json: is missing"):
+        compare(tiny_run.folder, run_copy.folder)
+
+
+def test_stages_that_were_not_run_together_are_refused(tiny_run: Run, later: Run) -> None:
+    record = (tiny_run.stage("evaluate") / "stage.json").read_bytes()
+    (later.stage("evaluate") / "stage.json").write_bytes(record)
+    with pytest.raises(ArtifactError, match="was made from another"):
+        compare(tiny_run.folder, later.folder)
+
+
+def test_the_command_ends_with_4_and_one_line(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert code_of(compare, monkeypatch, str(tiny_run.folder), str(tmp_path)) == 4
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1 and said.err.startswith("error: ")
+    done = command("compare", tiny_run.folder)
+    assert done.returncode == 2
