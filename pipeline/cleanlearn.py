@@ -1,7 +1,6 @@
 """Stage 5: the same network trained again without the label issues, next to the baseline."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pipeline.issues.ranking import find_issues_ranked
 from pipeline.models.checks import check_fitted
 from pipeline.models.folds import load_fold
 from pipeline.models.learned import arrays_of
+from pipeline.models.seeds import derive_seed
 from pipeline.models.table import (
     code_of_model,
     count_epochs,
@@ -30,20 +30,14 @@ from pipeline.models.table import (
     make_classifier,
     row_of,
 )
-from pipeline.models.training import derive_seed, epoch_callbacks, remedy, vocabulary_size
+from pipeline.models.training import epoch_callbacks, remedy, vocabulary_size
 
 # The seed of the baseline, too: the two differ by what they were trained on, not by a draw.
 BASELINE_PATH = (SCOPES.index("test"), 0)
 
 
 def fit_cleanlearning(
-    inputs: Any,
-    labels: np.ndarray,
-    pred_probs: np.ndarray,
-    config: Config,
-    *,
-    vocabulary_size: int,
-    on_epoch: Callable[[int, float], None],
+    classifier: Any, inputs: Any, labels: np.ndarray, pred_probs: np.ndarray, config: Config
 ) -> tuple[Any, np.ndarray]:
     """Return the classifier CleanLearning trained, and the positions it left out.
 
@@ -53,12 +47,6 @@ def fit_cleanlearning(
     """
     from cleanlab.classification import CleanLearning
 
-    classifier = make_classifier(
-        config.model,
-        vocabulary_size=vocabulary_size,
-        seed=derive_seed(config.seed, *BASELINE_PATH),
-        callbacks=epoch_callbacks(config.model, on_epoch),
-    )
     options = config.find_issues.filter_options()
     cleaner = CleanLearning(
         classifier, seed=config.seed, find_label_issues_kwargs=options | {"n_jobs": 1}
@@ -81,12 +69,24 @@ def fit_cleanlearning(
     return cleaner.clf, pruned
 
 
+def fit_on_everything(
+    classifier: Any, inputs: Any, labels: np.ndarray, config: Config
+) -> tuple[Any, np.ndarray]:
+    """Return the classifier trained on all examples, the baseline again, and nothing pruned."""
+    try:
+        classifier.fit(inputs, labels)
+    except ArithmeticError as error:
+        raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
+    return classifier, np.empty(0, int)
+
+
 def cleanlearn(context: Context) -> None:
     """Train without the label issues, predict test, and write both deployable models."""
     run, config = context.run, context.config
     labels, class_names = load_labels(run), load_class_names(run)
-    rows = labels.rows("train")
-    given, listed = labels.given[rows], issue_positions(run, rows)
+    rows, fit_to_judge = labels.rows("train"), is_fit_to_judge(context)
+    given = labels.given[rows]
+    listed = issue_positions(run, rows) if fit_to_judge else np.empty(0, int)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if row_of(config.model).tensorflow:
         context.notes["device"] = choose_device(config.compute.device)
@@ -94,14 +94,22 @@ def cleanlearn(context: Context) -> None:
         load_tensorflow(context.notes["device"])
     inputs = inputs_of(run, "train", config.vectorize)
     epochs = count_epochs(config.model)
-    classifier, pruned = fit_cleanlearning(
-        load_inputs(inputs),
-        given,
-        artifacts.load_array(run.pred_probs("train")),
-        config,
+
+    def on_epoch(epoch: int, loss: float) -> None:
+        context.progress.update(epoch, epochs, f"epoch {epoch}, loss {loss:.3f}")
+
+    unfitted = make_classifier(
+        config.model,
         vocabulary_size=vocabulary_size(run.vocabulary("train"), inputs),
-        on_epoch=lambda e, loss: context.progress.update(e, epochs, f"epoch {e}, loss {loss:.3f}"),
+        seed=derive_seed(config.seed, *BASELINE_PATH),
+        callbacks=epoch_callbacks(config.model, on_epoch),
     )
+    if fit_to_judge:
+        pred_probs = artifacts.load_array(run.pred_probs("train"))
+        found = fit_cleanlearning(unfitted, load_inputs(inputs), given, pred_probs, config)
+    else:
+        found = fit_on_everything(unfitted, load_inputs(inputs), given, config)
+    classifier, pruned = found
     if not np.array_equal(pruned, listed):
         raise ArtifactError(
             f"{run.issues('train')}: lists other rows than CleanLearning left out; "
@@ -109,6 +117,18 @@ def cleanlearn(context: Context) -> None:
         )
     save_results(run, classifier, config, labels)
     context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
+
+
+def is_fit_to_judge(context: Context) -> bool:
+    """Return whether issues may be pruned: the finder is fit, or the config says so."""
+    fit: bool = artifacts.load_json(context.run.health)["fitness"]["is_fit"]
+    if not fit and not context.config.cleanlearn.even_if_unfit:
+        context.progress.say(
+            "nothing is left out, as the finder is not fit to judge these labels; "
+            "cleanlearn.even_if_unfit=true prunes all the same"
+        )
+        return False
+    return True
 
 
 def check_device(run: Run, device: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.compute.finders import Asked, Judged
 from pipeline.compute.trainings import Trainings, training_engine
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
@@ -16,30 +17,29 @@ from pipeline.data.examples import varies
 from pipeline.data.prepared import Labels, load_class_names, load_labels, text_groups
 from pipeline.frame import artifacts
 from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.section import imported
 from pipeline.frame.stage import Context, Stage
 from pipeline.issues.gate import check_pred_probs
 from pipeline.issues.scores import scores
 from pipeline.models.checks import check_token_ids
-from pipeline.models.folds import check_folds, load_fold, plan_folds
+from pipeline.models.folds import FoldPlans, check_folds, load_fold
+from pipeline.models.members import code_of_finder, finder_of
 from pipeline.models.table import check_model, code_of_model, inputs_of, kind_of, row_of
 from pipeline.models.training import Training, plan_training, vocabulary_size
 
+HEAVY = ("train_vectors", "test_vectors", "weight_0")  # of a fold, not needed for its curves
 
-def plan_trainings(
-    config: Config, run: Run, labels: Labels, groups: np.ndarray
-) -> Iterator[Training]:
-    """Yield every training of this stage, the longest first."""
+
+def plan_trainings(config: Config, run: Run, plans: FoldPlans) -> Iterator[Training]:
+    """Yield every training of this stage, the longest first.
+
+    The baseline is always one; the folds are for a finder that asks the model.
+    """
     explained = row_of(config.model).explained
-    for scope in ("all", "test", "train"):
-        rows = labels.rows("train" if scope == "test" else scope)
-        given = labels.given[rows]
-        if scope == "test":
-            held_out = [np.empty(0, int)]
-        else:
-            options = getattr(config.crossval, scope).model_dump()
-            grouped = groups[rows] if config.crossval.group_duplicates else None
-            held_out = plan_folds(given, **options, seed=config.seed, groups=grouped)
-        for fold, positions in enumerate(held_out):
+    trains = finder_of(config.finder).trains(config.finder)
+    for scope in ("all", "test", "train") if trains else ("test",):
+        given = plans.labels.fitted(scope)
+        for fold, positions in enumerate([np.empty(0, int)] if scope == "test" else plans[scope]):
             yield plan_training(
                 run,
                 config.vectorize,
@@ -57,22 +57,31 @@ def plan_trainings(
 
 
 def crossval(context: Context) -> None:
-    """Train every fold and write out-of-sample probabilities for all, train and test."""
+    """Train the baseline and every fold; write out-of-sample probabilities of all, train, test."""
     config, run = context.config, context.run
     labels, groups = load_labels(run), text_groups(run)
-    check_folds(labels, groups, load_class_names(run), config.crossval)
+    if note := check_folds(labels, groups, load_class_names(run), config.crossval):
+        context.progress.say(note)
     check_model(config.model)
     check_inputs(run, config)
+    plans = FoldPlans(labels, groups, config.crossval, config.seed)
+    finder = finder_of(config.finder)
+    asked = Asked(run, config.finder, labels, plans, context.progress, context.key)
+    if finder.before:
+        imported(finder.before)(asked)
     parts = (config.vectorize, config.model, config.compute)
     with training_engine(run, *parts, context.progress) as engine:
         context.notes |= {"device": engine.device, "workers": engine.count}
-        planned = list(plan_trainings(config, run, labels, groups))
+        planned = list(plan_trainings(config, run, plans))
         remove_other_folds(run, planned)
         trainings = Trainings(run, context.key, engine, lambda t: run.fold(t.scope, t.fold))
-        for _ in trainings.run(planned, "cross-validation"):
+        for _ in trainings.run(planned, "trainings"):
             pass
-    metrics = {scope: pool_folds(run, config, labels, scope) for scope in SCOPES}
-    metrics["copies"] = score_copies(run, labels, planned, groups)
+    judged = imported(finder.judge)(asked)
+    metrics: dict[str, Any] = {s: write_scope(run, judged, plans, s) for s in SCOPES}
+    metrics["copies"] = score_copies(judged.pred_probs["all"], plans)
+    if judged.members:
+        metrics["members"] = judged.members
     pool_vectors(run, labels)
     artifacts.save_json(run.crossval_metrics, metrics)
     pooled = metrics["all"]["pooled"]
@@ -100,21 +109,17 @@ def remove_other_folds(run: Run, planned: list[Training]) -> None:
             path.unlink()
 
 
-def score_copies(
-    run: Run, labels: Labels, planned: list[Training], groups: np.ndarray
-) -> dict[str, float]:
+def score_copies(pred_probs: np.ndarray, plans: FoldPlans) -> dict[str, float]:
     """Return how many examples of scope all have a copy in another fold, and what that does.
 
     The model has seen the text of such an example, with the label of the copy, so its
     probability is not out of sample. log_loss and log_loss_without: of all, and without them.
     """
-    fold_of = np.empty(len(labels.given), int)
-    for training in planned:
-        if training.scope == "all":
-            fold_of[training.held_out] = training.fold
-    leaks = varies(groups, fold_of)[groups]
-    pred_probs = artifacts.load_array(run.pred_probs("all"))
-    given = labels.given
+    given = plans.labels.given
+    fold_of = np.empty(len(given), int)
+    for fold, positions in enumerate(plans["all"]):
+        fold_of[positions] = fold
+    leaks = varies(plans.groups, fold_of)[plans.groups]
     return {
         "examples_with_copy_in_another_fold": int(leaks.sum()),
         "log_loss": scores(pred_probs, given)["log_loss"],
@@ -133,37 +138,45 @@ def pool_vectors(run: Run, labels: Labels) -> None:
         artifacts.save_array(run.document_vectors, vectors)
 
 
-def pool_folds(run: Run, config: Config, labels: Labels, scope: str) -> dict[str, Any]:
-    """Join the folds of a scope into pred_probs_<scope>.npy; return its metrics."""
-    rows = labels.rows(scope)
-    given = labels.given[rows]
-    count = 1 if scope == "test" else getattr(config.crossval, scope).folds
-    pred_probs = np.full((len(rows), len(load_class_names(run))), np.nan, np.float32)
-    folds = []
-    for fold in range(count):
-        arrays = load_fold(run, labels, scope, fold)
-        held_out = arrays["held_out"]
-        pred_probs[held_out] = arrays["pred_probs"]
-        curves = {"loss": arrays["loss"].tolist(), "accuracy": arrays["train_accuracy"].tolist()}
-        folds.append(scores(arrays["pred_probs"], given[held_out]) | {"training": curves})
-    name = str(run.pred_probs(scope))
-    check_pred_probs(pred_probs, given, num_classes=pred_probs.shape[1], name=name)
+def write_scope(run: Run, judged: Judged, plans: FoldPlans, scope: str) -> dict[str, Any]:
+    """Write the probabilities of a scope, those of members too; return its metrics."""
+    labels, pred_probs = plans.labels, judged.pred_probs[scope]
+    given, name = labels.given[labels.rows(scope)], str(run.pred_probs(scope))
+    check_pred_probs(pred_probs, given, num_classes=len(load_class_names(run)), name=name)
     artifacts.save_array(run.pred_probs(scope), pred_probs)
+    for member, probs in judged.member_probs.items():
+        artifacts.save_array(run.member_pred_probs(member, scope), probs[scope])
+    folds = []
+    for fold, positions in enumerate([np.arange(len(given))] if scope == "test" else plans[scope]):
+        measured: dict[str, Any] = scores(pred_probs[positions], given[positions])
+        if run.fold(scope, fold).exists():
+            arrays = load_fold(run, labels, scope, fold, without=HEAVY)
+            accuracy = arrays["train_accuracy"].tolist()
+            measured["training"] = {"loss": arrays["loss"].tolist(), "accuracy": accuracy}
+        folds.append(measured)
     return {"pooled": scores(pred_probs, given), "folds": folds}
+
+
+def code(config: Config) -> list[str]:
+    """Return the code that the config chooses."""
+    load = kind_of(config.vectorize).load
+    return [*code_of_model(config.model), load, *code_of_finder(config.finder)]
 
 
 STAGE = Stage(
     does="an out-of-sample probability for every example, in three scopes",
     work=crossval,
-    sections=("seed", "model", "crossval"),
+    sections=("seed", "model", "crossval", "finder"),
     reads=("prepare", "vectorize"),
     writes=(
         "{all,train,test}/fold_??.npz",
         "pred_probs_{all,train,test}.npy",
         "metrics.json",
         "document_vectors.npy",
+        "members/*/*.np[yz]",
     ),
-    code=lambda config: [*code_of_model(config.model), kind_of(config.vectorize).load],
+    files=lambda config: finder_of(config.finder).files(config.finder),
+    code=code,
 )
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import Context, Stage
 from pipeline.issues.answer_keys import apply_votes, load_verified, score_issues
 from pipeline.issues.comparison import compare_accuracy
+from pipeline.issues.estimate import estimate_by_confident_learning
 from pipeline.issues.scores import calibration_error, scores
 from pipeline.issues.sections import Evaluate, PublishedFigure
 from pipeline.issues.truth import score_against_truth
@@ -83,12 +84,16 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         ),
         "test_log_loss": {m: scores(probs, given)["log_loss"] for m, probs in test.items()},
     }
+    metrics["fitness"] = health["fitness"]
     rows = artifacts.load_issue_rows(run.issues("all"))
     top = rows[: options.top_rows].tolist()
     metrics["issues"]["all"] |= {
         "in_train": int(labels.is_train[rows].sum()),
         "top_rows": top,
         "published_top_rows_found": len(set(top) & set(options.published_top_rows)),
+        "estimated_errors": estimate_errors(
+            labels.given, pred_probs, samples=min(options.bootstrap_samples, 2000), seed=seed
+        ),
     }
     if run.truth.exists():
         truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
@@ -101,6 +106,17 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         metrics["verified"] = check_issues(run, given, test, Path(options.verified_labels))
     metrics["published"] = compare_published(options.published, metrics)
     return metrics
+
+
+def estimate_errors(
+    given: np.ndarray, pred_probs: np.ndarray, *, samples: int, seed: int
+) -> dict[str, Any]:
+    """Return how many labels are wrong, as far as the finder can tell, with intervals.
+
+    confident_learning: cleanlab's estimate, with a bootstrap over examples.
+    """
+    by_joint = estimate_by_confident_learning(given, pred_probs, samples=samples, seed=seed)
+    return {"confident_learning": by_joint}
 
 
 def check_issues(run: Run, given: np.ndarray, test: artifacts.Arrays, path: Path) -> dict[str, Any]:

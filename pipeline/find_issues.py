@@ -1,54 +1,25 @@
 """Stage 4: labels + out-of-sample probabilities -> a ranked list of probable label errors."""
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
-from pipeline.data.prepared import Labels, load_class_names, load_examples, load_labels, text_groups
+from pipeline.data.prepared import Labels, load_class_names, load_labels, text_groups
 from pipeline.frame import artifacts
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import Context, Stage
+from pipeline.issues.calibration import WrongProbability, fit_wrong_probability
 from pipeline.issues.data_problems import Problem, find_by_neighbors, find_copies, find_unreadable
+from pipeline.issues.fitness import judge_fitness
 from pipeline.issues.gate import check_pred_probs
 from pipeline.issues.health import describe_labels
+from pipeline.issues.lists import data_issue_rows, issue_rows, score_batches
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.sections import FindIssues
+from pipeline.models.members import finder_of
 from pipeline.models.table import inputs_of, kind_of, load_inputs
-
-
-def issue_rows(
-    run: Run,
-    rows: np.ndarray,
-    labels: np.ndarray,
-    pred_probs: np.ndarray,
-    issues: np.ndarray,
-    class_names: list[str],
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the lines of issues_<scope>.csv; suggested is the most probable class."""
-    from cleanlab.rank import get_label_quality_scores
-
-    if not len(issues):  # cleanlab does not score none
-        return
-    given, probs = labels[issues], pred_probs[issues].astype(np.float64)
-    confidence = get_label_quality_scores(given, probs, method="self_confidence")
-    margin = get_label_quality_scores(given, probs, method="normalized_margin")
-    suggested = probs.argmax(axis=1)
-    for rank, example in enumerate(load_examples(run, rows[issues])):
-        yield (
-            rank + 1,
-            int(rows[issues[rank]]),
-            example.id,
-            example.split,
-            class_names[given[rank]],
-            class_names[suggested[rank]],
-            float(confidence[rank]),
-            float(margin[rank]),
-            example.text,
-        )
 
 
 def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Problem]:
@@ -65,33 +36,14 @@ def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Pr
     return problems
 
 
-def data_issue_rows(
-    run: Run, labels: Labels, problems: dict[str, Problem], class_names: list[str]
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the lines of data_issues.csv; groups are numbered from 1 within each kind."""
-    examples = load_examples(run, np.concatenate([problem.rows for problem in problems.values()]))
-    for kind, problem in problems.items():
-        _, numbers = np.unique(problem.groups, return_inverse=True)
-        for place, example in enumerate(itertools.islice(examples, len(problem.rows))):
-            yield (
-                kind,
-                int(numbers[place]) + 1,
-                int(problem.rows[place]),
-                example.id,
-                example.split,
-                class_names[labels.given[problem.rows[place]]],
-                float(problem.scores[place]) if len(problem.scores) else "",
-                example.text,
-            )
-
-
 def find_issues(context: Context) -> None:
     """Rank the probable label errors of all, train and test; list what else is wrong."""
     run, config = context.run, context.config
     labels, class_names = load_labels(run), load_class_names(run)
-    health: dict[str, Any] = {}
+    truth, health = load_truth(run), {}
     for scope in SCOPES:
-        health[scope] = _find_in_scope(run, scope, labels, class_names, config.find_issues)
+        options = config.find_issues
+        health[scope] = _find_in_scope(run, scope, labels, class_names, options, truth)
         counts = health[scope]
         context.progress.say(f"{scope}: {counts['count']:,} issues, {counts['fraction']:.1%}")
     problems = find_data_problems(run, labels, config)
@@ -102,13 +54,23 @@ def find_issues(context: Context) -> None:
         for kind, problem in problems.items()
     }
     health["data"] = counts | {"copies": artifacts.load_json(run.crossval_metrics)["copies"]}
+    write_scores(run, labels, class_names, truth)
+    health["fitness"] = tell_fitness(run, labels, counts, config)
     artifacts.save_json(run.health, health)
+    for reason in health["fitness"]["reasons"]:
+        why, remedy = reason["why"], reason["remedy"]
+        context.progress.say(f"not fit to judge these labels: {why}; {remedy}")
     found = [f"{counts[kind]['examples']:,} {kind}" for kind in counts if counts[kind]["examples"]]
     context.progress.say(f"data: {', '.join(found) or 'nothing else'}")
 
 
 def _find_in_scope(
-    run: Run, scope: str, labels: Labels, class_names: list[str], options: FindIssues
+    run: Run,
+    scope: str,
+    labels: Labels,
+    class_names: list[str],
+    options: FindIssues,
+    truth: np.ndarray | None,
 ) -> dict[str, Any]:
     rows = labels.rows(scope)
     given = labels.given[rows]
@@ -116,17 +78,71 @@ def _find_in_scope(
     name = str(run.pred_probs(scope))
     check_pred_probs(pred_probs, given, num_classes=len(class_names), name=name)
     issues = find_issues_ranked(given, pred_probs, options)
-    lines = issue_rows(run, rows, given, pred_probs, issues, class_names)
+    wrong = calibrate_wrong(given, pred_probs, None if truth is None else truth[rows])
+    lines = issue_rows(run, rows, given, pred_probs, issues, class_names, wrong)
     artifacts.save_issues(run.issues(scope), lines)
     return describe_labels(given, pred_probs, issues, class_names, options)
+
+
+def load_truth(run: Run) -> np.ndarray | None:
+    """Return (n,) true class indices where errors were planted, else None."""
+    if not run.truth.exists():
+        return None
+    truth: np.ndarray = artifacts.load_table(run.truth, ["true_label"]).column(0).to_numpy()
+    return truth
+
+
+def calibrate_wrong(
+    given: np.ndarray, pred_probs: np.ndarray, truth: np.ndarray | None
+) -> WrongProbability | None:
+    """Return the probability that a label is wrong, fitted where the truth is known, else None."""
+    if truth is None:
+        return None
+    confidence = pred_probs[np.arange(len(given)), given].astype(np.float64)
+    return fit_wrong_probability(confidence, given != truth)
+
+
+def write_scores(
+    run: Run, labels: Labels, class_names: list[str], truth: np.ndarray | None
+) -> None:
+    """Write scores_all.parquet: what is said of every label, listed as an issue or not."""
+    pred_probs = artifacts.load_array(run.pred_probs("all"))
+    names = artifacts.load_json(run.crossval_metrics).get("members", {})
+    members = {n: artifacts.load_array(run.member_pred_probs(n, "all"), mapped=True) for n in names}
+    wrong = calibrate_wrong(labels.given, pred_probs, truth)
+    batches = score_batches(run, labels.given, pred_probs, class_names, wrong, members)
+    first = next(batches)
+    with artifacts.table_writer(run.scores, first.schema) as writer:
+        for batch in (first, *batches):
+            writer.write_batch(batch)
+
+
+def tell_fitness(
+    run: Run, labels: Labels, problems: dict[str, dict[str, int]], config: Config
+) -> dict[str, Any]:
+    """Return health.json's "fitness": whether the finder is fit to judge, and why not.
+
+    Learning curves and known words are those of the model, and count where it is the finder.
+    """
+    folds = artifacts.load_json(run.crossval_metrics)["all"]["folds"]
+    is_model = finder_of(config.finder).asks_the_model_alone
+    curves = [fold.get("training", {}).get("accuracy", []) for fold in folds]
+    unknown = problems["no_known_word"]["examples"] / len(labels.given)
+    fitness = judge_fitness(
+        artifacts.load_array(run.pred_probs("all")),
+        labels.given,
+        unknown=unknown if is_model else 0.0,
+        curves=[curve for curve in curves if curve] if is_model else [],
+    )
+    return fitness.as_json()
 
 
 STAGE = Stage(
     does="the probable label errors of every scope, ranked; what else is wrong with the data",
     work=find_issues,
-    sections=("find_issues",),
+    sections=("finder", "find_issues"),
     reads=("prepare", "vectorize", "crossval"),
-    writes=("issues_{all,train,test}.csv", "data_issues.csv", "health.json"),
+    writes=("issues_{all,train,test}.csv", "scores_all.parquet", "data_issues.csv", "health.json"),
     code=lambda config: [kind_of(config.vectorize).load],
 )
 

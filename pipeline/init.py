@@ -10,6 +10,7 @@ import pyarrow as pa
 import typer
 from pydantic import TypeAdapter
 
+from pipeline.compute.trial import Tried, suggest_finder, try_members
 from pipeline.config.load import RUN_NAME, load_config
 from pipeline.config.template import Notes, commented_yaml
 from pipeline.data.examples import Examples, count_per_class, group_texts
@@ -21,7 +22,8 @@ from pipeline.frame.messages import for_terminal, short, shown
 from pipeline.models.tokens import split_words
 
 SEED = 123456
-MIN_FOLDS, MAX_FOLDS, MIN_COUNT = 2, 5, 3
+FOLDS, MIN_TEXTS, MIN_COUNT, BATCH_SIZE = 5, 2, 3, 32
+STEPS, STEPS_A_CLASS = 1500, 45  # of training; see docs/detection.md
 
 
 def init(
@@ -58,9 +60,12 @@ def init(
     sizes = training_sizes(examples)
     check_sizes(data, examples.class_names, sizes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(write_config(data, guess, examples, sizes), encoding="utf-8")
-    load_config(path)
-    for line in describe(guess, examples, sizes):
+    path.write_text(write_config(data, guess, examples), encoding="utf-8")
+    finder = load_config(path).config.finder
+    texts = pa.array(examples.texts, pa.large_string())
+    num_classes = len(examples.class_names)
+    tried = try_members(finder, texts, examples.labels, num_classes=num_classes, seed=SEED)
+    for line in [*describe(guess, examples, sizes), *describe_trial(tried)]:
         print(for_terminal(line))
     print(f"wrote {path}; look at it, then: make all CONFIG={path}")
 
@@ -91,19 +96,14 @@ def check_sizes(data: Path, class_names: list[str], sizes: np.ndarray) -> None:
     Raises:
         DataError: naming the classes.
     """
-    small = np.flatnonzero(sizes < MIN_FOLDS).tolist()
+    small = np.flatnonzero(sizes < MIN_TEXTS).tolist()
     if small:
         names = [f"{shown(class_names[place], 16)} ({sizes[place]})" for place in small[:3]]
         more = f" and {len(small) - 3} more" if len(small) > 3 else ""
         raise DataError(
             f"{short(data)}: too few different texts to train on in {', '.join(names)}{more}; "
-            f"each class needs {MIN_FOLDS} (copies count once); add texts, merge or delete it"
+            f"each class needs {MIN_TEXTS} (copies count once); add texts, merge or delete it"
         )
-
-
-def suggest_folds(sizes: np.ndarray) -> int:
-    """Return at most 5 folds, and no more than the smallest class has texts."""
-    return int(np.clip(sizes.min(), MIN_FOLDS, MAX_FOLDS))
 
 
 def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
@@ -128,28 +128,32 @@ def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
     if guess.nested:
         names = ", ".join(map(shown, guess.nested))
         lines.append(f"not read     {names} (lists and objects inside a record)")
-    return lines + _why_few_folds(examples.class_names, sizes)
+    return lines + _small_classes(examples.class_names, sizes)
 
 
-def _why_few_folds(class_names: list[str], sizes: np.ndarray) -> list[str]:
-    """Return a line that says which classes keep the folds few, or none."""
-    folds = suggest_folds(sizes)
-    if folds == MAX_FOLDS:
+def _small_classes(class_names: list[str], sizes: np.ndarray) -> list[str]:
+    """Return a line about classes that not every fold can hold out, or none."""
+    few = np.flatnonzero(sizes < FOLDS).tolist()
+    if not few:
         return []
-    few, rest = np.flatnonzero(sizes == folds).tolist(), sizes[sizes > folds]
-    names = ", ".join(shown(class_names[place], 20) for place in few[:3])
+    names = ", ".join(f"{shown(class_names[place], 20)} ({sizes[place]})" for place in few[:3])
     names += f" and {len(few) - 3} more" if len(few) > 3 else ""
-    who, without = (f"class {names} has", "it") if len(few) == 1 else (f"{names} have", "them")
-    line = f"folds        {folds}, as {who} only {folds} different texts to train on"
-    return [line + (f"; without {without} {suggest_folds(rest)} would do" if len(rest) > 1 else "")]
+    return [f"few          {names}: so few texts say little about their own labels"]
+
+
+def describe_trial(tried: list[Tried]) -> list[str]:
+    """Return what each member of the finder is worth on held-out texts, the best one first."""
+    ranked = sorted(tried, key=lambda each: each.log_loss)
+    words = [f"{t.name} {t.accuracy:.3f} right, log loss {t.log_loss:.3f}" for t in ranked]
+    return [f"finder       an ensemble: {'; '.join(words)}; and the model"]
 
 
 # --- the file -------------------------------------------------------------------------------
 
 
-def write_config(data: Path, guess: Guess, examples: Examples, sizes: np.ndarray) -> str:
+def write_config(data: Path, guess: Guess, examples: Examples) -> str:
     """Return the text of a config in which every key is present and commented."""
-    values = suggest_values(guess.section, suggest_settings(examples), suggest_folds(sizes))
+    values = suggest_values(guess.section, suggest_settings(examples))
     notes: Notes = {("dataset", key): f"{key}: {reason}" for key, reason in guess.reasons.items()}
     head = (
         f"# Label errors in {shown(data.name)[1:-1]}. Written by pipeline.init from what it saw "
@@ -158,9 +162,9 @@ def write_config(data: Path, guess: Guess, examples: Examples, sizes: np.ndarray
     return head + commented_yaml(values, notes)
 
 
-def suggest_values(dataset: dict[str, Any], settings: dict[str, Any], folds: int) -> dict[str, Any]:
+def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """Return the values of every key."""
-    cross_validation = {"folds": folds, "shuffle": True}  # the file may be sorted
+    cross_validation = {"folds": FOLDS, "shuffle": True}  # the file may be sorted
     return {
         "seed": SEED,
         "dataset": dataset,
@@ -174,13 +178,14 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any], folds: int
             "optimizer": "adam",
             "learning_rate": 0.003,
             "epochs": settings["epochs"],
-            "batch_size": 32,
+            "batch_size": BATCH_SIZE,
         },
         "crossval": {
             "group_duplicates": True,
             "all": cross_validation,
             "train": cross_validation,
         },
+        "finder": settings["finder"],
         "find_issues": {
             "filter_by": "prune_by_noise_rate",
             "return_indices_ranked_by": "self_confidence",
@@ -189,7 +194,7 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any], folds: int
             "neighbors": True,
             "batch_size": None,
         },
-        "cleanlearn": {"max_pruned_fraction": 0.5},
+        "cleanlearn": {"max_pruned_fraction": 0.5, "even_if_unfit": False},
         "evaluate": {
             "top_rows": 10,
             "calibration_bins": 15,
@@ -213,10 +218,10 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any], folds: int
 
 
 def suggest_settings(examples: Examples) -> dict[str, Any]:
-    """Return max_tokens, sequence_length and epochs that suit the dataset.
+    """Return max_tokens, sequence_length, epochs and the finder that suit the dataset.
 
     Words in fewer than 3 places are left out: a network learns a label error by heart from
-    a word that occurs nowhere else. A small set needs more epochs for the same number of steps.
+    a word that occurs nowhere else.
     """
     words = split_words(pa.array(examples.texts, pa.large_string()))
     lengths = np.diff(words.starts)
@@ -224,8 +229,17 @@ def suggest_settings(examples: Examples) -> dict[str, Any]:
     return {
         "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
         "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
-        "epochs": int(np.clip(60_000 // len(examples.texts), 5, 40)),
+        "epochs": suggest_epochs(len(examples.texts), len(examples.class_names)),
+        "finder": suggest_finder(
+            len(examples.texts), len(examples.class_names), sum(map(len, examples.texts))
+        ),
     }
+
+
+def suggest_epochs(count: int, num_classes: int) -> int:
+    """Return enough epochs for the steps that a network needs to learn so many classes."""
+    steps = STEPS + STEPS_A_CLASS * num_classes
+    return int(np.clip(np.ceil(steps * BATCH_SIZE / count), 5, 200))
 
 
 if __name__ == "__main__":

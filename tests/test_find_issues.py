@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import find_issues
 from pipeline.data.prepared import load_class_names, load_labels
-from pipeline.find_issues import issue_rows
+from pipeline.issues.lists import issue_rows
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.record import RECORD

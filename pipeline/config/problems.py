@@ -37,6 +37,7 @@ _WORDS = {
 }
 # pydantic names the member of a union in the location; the user's file does not.
 DISCRIMINATORS = {"dataset": "source", "split": "by", "vectorize": "kind", "model": "name"}
+DISCRIMINATORS |= {"finder": "by", "members": "member"}
 _UNION_MEMBERS = {"literal['auto']", "constrained-int", "int"}
 
 

@@ -9,6 +9,7 @@ from pipeline.data.sources import Dataset, find_dataset_contradictions
 from pipeline.frame.section import Name, Section, about
 from pipeline.issues.arms import ARMS
 from pipeline.issues.sections import BATCHED_FILTERS, Cleanlearn, Evaluate, FindIssues
+from pipeline.models.members import Finder, ModelFinder
 from pipeline.models.sections import Crossval
 from pipeline.models.table import Model, Vectorize, row_of
 
@@ -47,6 +48,9 @@ class Config(Section):
     vectorize: Annotated[Vectorize, about("what the classifier takes: tokens | counts | texts")]
     model: Annotated[Model, about("the classifier; docs/datasets.md has the keys of each")]
     crossval: Annotated[Crossval, about("an out-of-sample probability for every example")]
+    finder: Annotated[
+        Finder, about("who judges the labels: the model itself, an ensemble, or a file of yours")
+    ] = ModelFinder(by="model")
     find_issues: Annotated[
         FindIssues, about("the names and values of cleanlab.filter.find_label_issues")
     ]

@@ -35,6 +35,9 @@ def _lines(
         if isinstance(value, Mapping) and (chosen := _section_of(info.annotation, value)):
             yield _commented(f"{indent}{name}:", info.description)
             yield from _lines(chosen, value, key, notes)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            yield _commented(f"{indent}{name}:", info.description)
+            yield from (f"{indent}  - {as_yaml(each)}" for each in value)
         else:
             about = info.description or _alternatives(section, name, at)
             yield _commented(f"{indent}{name}: {as_yaml(value)}", about)
@@ -75,6 +78,8 @@ def as_yaml(value: Any) -> str:
     """Return a value as YAML on one line: a plain word where that is one, else JSON."""
     if isinstance(value, list):
         return f"[{', '.join(map(as_yaml, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {as_yaml(each)}" for key, each in value.items()) + "}"
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_TEXTS:
         return value
     return json.dumps(value, ensure_ascii=True)

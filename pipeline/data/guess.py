@@ -18,12 +18,14 @@ from pipeline.data.columns import (
     columns_of_jsonl,
     columns_of_parquet,
 )
+from pipeline.data.labels import most_derived
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.messages import short, shown
 
 ID_NAME = re.compile(r"id|.*[_ -]id")
 TEST_NAMES = ("test", "testing", "validation", "valid", "dev", "eval")
 FEW_WORDS, SOME_WORDS = 3.0, 5.0  # on average, in a column of texts
+FEWEST_A_CLASS = 5  # rows on average: with fewer, a column of names is hardly one of classes
 
 
 @dataclass
@@ -108,6 +110,8 @@ def _guess_columns(
         "split": split,
     }
     found = sorted(set(columns[label]))
+    if are_many_classes(found, len(columns[label])):
+        guess.section["classes"] = found
     others = [name for name in labels[1:] if name not in (*texts, id_column)]
     guess.other_labels = {name: len(set(columns[name])) for name in others}
     guess.reasons = {
@@ -116,6 +120,12 @@ def _guess_columns(
         "columns": "of: " + ", ".join(shown(name, 30) for name in list(columns)[:10]),
     }
     return guess
+
+
+def are_many_classes(found: Sequence[str], count: int) -> bool:
+    """Return whether so many different labels are names of classes that a config must declare."""
+    names = not any(re.fullmatch(r"-?[0-9.]+", label) for label in found)
+    return names and len(found) > most_derived(count) and count >= FEWEST_A_CLASS * len(found)
 
 
 def check_chosen(path: Path, columns: Columns, nested: list[str], chosen: Chosen) -> None:

@@ -116,7 +116,7 @@ def _derived(written: dict[str, str], count: int, fault: Fault) -> Names:
     if len(labels) == 1:
         value = next(iter(written))
         raise fault(value, f"label {shown(value)} is the only one", "2 classes are needed")
-    if len(labels) > min(MOST_CLASSES, max(FEW_CLASSES, math.isqrt(count))):
+    if len(labels) > most_derived(count):
         value = next(iter(written))
         raise fault(
             value,
@@ -126,6 +126,11 @@ def _derived(written: dict[str, str], count: int, fault: Fault) -> Names:
         )
     names = sorted(numbers, key=int) if numbers else labels
     return names, {name: name for name in names}
+
+
+def most_derived(count: int) -> int:
+    """Return how many classes are derived from so many labels at most; more must be declared."""
+    return min(MOST_CLASSES, max(FEW_CLASSES, math.isqrt(count)))
 
 
 def _check_alike(written: dict[str, str], fault: Fault) -> None:

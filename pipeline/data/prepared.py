@@ -80,6 +80,12 @@ def load_class_names(run: Run) -> list[str]:
     return names
 
 
+def load_text_array(run: Run) -> pa.Array:
+    """Return (n,) all texts, in row order."""
+    column = load_table(run.examples, ["text"]).column("text")
+    return column.cast(pa.large_string()).combine_chunks()
+
+
 def text_groups(run: Run) -> np.ndarray:
     """Return (n,) numbers that are equal for examples with the same text."""
     return artifacts.load_array(run.text_groups)

@@ -40,6 +40,7 @@ ISSUE_COLUMNS = (
     "self_confidence",
     "normalized_margin",
     "text",
+    "probability_wrong",
 )
 DATA_ISSUE_COLUMNS = ("issue", "group", "row", "id", "split", "given_label", "score", "text")
 Arrays = dict[str, np.ndarray]

@@ -34,6 +34,8 @@ TABLES = {
     (f"{PACKAGE}.data.sources", "SOURCES"),
     (f"{PACKAGE}.models.table", "CLASSIFIERS"),
     (f"{PACKAGE}.models.table", "INPUTS"),
+    (f"{PACKAGE}.models.members", "FINDERS"),
+    (f"{PACKAGE}.models.members", "MEMBERS"),
 }
 COMPUTING = {
     "cleanlab": "cleanlab", "keras": "keras", "numpy": "numpy", "pandas": "pandas",

@@ -48,6 +48,12 @@ class Run:
     def fold(self, scope: str, fold: int) -> Path:
         return self.folder / "crossval" / scope / f"fold_{fold:02d}.npz"
 
+    def member(self, name: str, scope: str) -> Path:
+        return self.folder / "crossval" / "members" / name / f"{scope}.npz"
+
+    def member_pred_probs(self, name: str, scope: str) -> Path:
+        return self.folder / "crossval" / "members" / name / f"pred_probs_{scope}.npy"
+
     def pred_probs(self, scope: str) -> Path:
         return self.folder / "crossval" / f"pred_probs_{scope}.npy"
 
@@ -61,6 +67,10 @@ class Run:
 
     def issues(self, scope: str) -> Path:
         return self.folder / "find_issues" / f"issues_{scope}.csv"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "find_issues" / "scores_all.parquet"
 
     @property
     def health(self) -> Path:

@@ -47,6 +47,9 @@ class Cleanlearn(Section):
     max_pruned_fraction: Annotated[
         float, about("stop when more of the training set than this would be left out", gt=0, le=1)
     ]
+    even_if_unfit: Annotated[
+        bool, about("prune by a finder that is not fit to judge these labels")
+    ] = False
 
 
 class PublishedFigure(Section):

@@ -1,6 +1,8 @@
 """Which examples each fold holds out, and the file of what was trained without them."""
 
-import functools
+import warnings
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,10 @@ from pipeline.frame.errors import DataError
 from pipeline.frame.messages import shown
 from pipeline.frame.run import Run
 from pipeline.models.sections import Crossval
+from pipeline.models.seeds import derive_seed
+
+LEAST_TEXTS = 2  # of a class
+PLAN_PATH = 9  # place of further fold plans in the tree of seeds
 
 
 def plan_folds(
@@ -27,54 +33,95 @@ def plan_folds(
 
     splitter = StratifiedKFold(folds, shuffle=shuffle, random_state=seed if shuffle else None)
     if groups is None:
-        return [held_out for _, held_out in splitter.split(labels, labels)]
+        return _split(splitter, labels)
     _, first, member_of = np.unique(groups, return_index=True, return_inverse=True)
     leaders = np.sort(first)
     fold_of = np.empty(len(labels), int)
-    for fold, (_, held_out) in enumerate(splitter.split(leaders, labels[leaders])):
+    for fold, held_out in enumerate(_split(splitter, labels[leaders])):
         fold_of[leaders[held_out]] = fold
     fold_of = fold_of[first][member_of]
     return [np.flatnonzero(fold_of == fold) for fold in range(folds)]
 
 
+def _split(splitter: Any, labels: np.ndarray) -> list[np.ndarray]:
+    with warnings.catch_warnings():
+        # A class with fewer examples than folds is spread over as many of them as it can be.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [held_out for _, held_out in splitter.split(labels, labels)]
+
+
+@dataclass(frozen=True)
+class FoldPlans:
+    """How the examples of scopes all and train are held out; more plans than one can be drawn.
+
+    labels, groups: of all examples; groups are equal numbers for copies of a text.
+    """
+
+    labels: Labels
+    groups: np.ndarray
+    options: Crossval
+    seed: int
+
+    def __getitem__(self, scope: str) -> list[np.ndarray]:
+        """Return the held-out positions of each fold, among the rows of the scope."""
+        return self._plan(scope, self.seed, shuffle=getattr(self.options, scope).shuffle)
+
+    def repeats(self, scope: str, count: int) -> list[list[np.ndarray]]:
+        """Return this many plans; those after the first are shuffled, each by a seed of its own."""
+        others = [
+            self._plan(scope, derive_seed(self.seed, PLAN_PATH, number), shuffle=True)
+            for number in range(1, count)
+        ]
+        return [self[scope], *others]
+
+    def _plan(self, scope: str, seed: int, *, shuffle: bool) -> list[np.ndarray]:
+        rows = self.labels.rows(scope)
+        return plan_folds(
+            self.labels.given[rows],
+            folds=getattr(self.options, scope).folds,
+            shuffle=shuffle,
+            seed=seed,
+            groups=self.groups[rows] if self.options.group_duplicates else None,
+        )
+
+
 def check_folds(
     labels: Labels, groups: np.ndarray, class_names: list[str], options: Crossval
-) -> None:
-    """Stop before training when a class is too small for the folds.
+) -> str:
+    """Return what to say of classes with fewer texts than folds, "" if there are none.
+
+    Some folds hold none of such a class, and every model still learns all but one of its texts.
 
     Args:
         groups: (n,) equal numbers for copies of a text; with crossval.group_duplicates they
             count as one example.
 
     Raises:
-        DataError: naming the smallest class, its size and what helps.
+        DataError: a class has one text only: the model that judges it could not know it.
     """
-    folds = {scope: getattr(options, scope).folds for scope in ("all", "train")}
-    examples, sizes = {}, {}
-    for scope in folds:
+    few: dict[int, int] = {}
+    for scope in ("all", "train"):
         rows = labels.rows(scope)
-        count = functools.partial(count_per_class, labels.given[rows], num_classes=len(class_names))
-        examples[scope] = sizes[scope] = count()
-        if options.group_duplicates:
-            sizes[scope] = count(groups=groups[rows])
-    too_small = [scope for scope in folds if sizes[scope].min() < folds[scope]]
-    if not too_small:
-        return
-    scope = min(too_small, key=lambda name: int(sizes[name].min()))
-    smallest = int(sizes[scope].argmin())
-    size, copied = sizes[scope][smallest], examples[scope][smallest]
-    counted = f"{size} examples"
-    if copied > size:
-        counted += f" with different texts ({copied} with copies)"
-    remedy = f"use at most {size} folds, or drop the class"
-    if size < 2:
-        remedy = "no number of folds is small enough: drop the class, or merge it with another"
-    if all(examples[name][smallest] >= folds[name] for name in folds):
-        remedy += ", or set crossval.group_duplicates: false"
-    raise DataError(
-        f"class {shown(class_names[smallest])} has {counted} in scope {scope} and "
-        f"crossval.{scope}.folds is {folds[scope]}; {remedy}"
-    )
+        sizes = count_per_class(
+            labels.given[rows],
+            num_classes=len(class_names),
+            groups=groups[rows] if options.group_duplicates else None,
+        )
+        smallest = int(sizes.argmin())
+        if sizes[smallest] < LEAST_TEXTS:
+            copies = " different" if options.group_duplicates else ""
+            raise DataError(
+                f"class {shown(class_names[smallest])} has {sizes[smallest]}{copies} text(s) in "
+                f"scope {scope} and {LEAST_TEXTS} are needed: a model that judges one must have "
+                "learned another; add texts, drop the class, or merge it with another"
+            )
+        below = np.flatnonzero(sizes < getattr(options, scope).folds)
+        few |= {int(place): int(sizes[place]) for place in below}
+    if not few:
+        return ""
+    names = ", ".join(f"{shown(class_names[place], 20)} ({few[place]})" for place in list(few)[:3])
+    more = f" and {len(few) - 3} more" if len(few) > 3 else ""
+    return f"fewer texts than folds, which says little of their labels: {names}{more}"
 
 
 def load_fold(

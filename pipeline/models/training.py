@@ -15,6 +15,7 @@ from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.scratch import scratch_in
 from pipeline.models.checks import check_fitted
 from pipeline.models.learned import arrays_of, network_of
+from pipeline.models.seeds import derive_seed
 from pipeline.models.table import (
     Model,
     Vectorize,
@@ -231,8 +232,3 @@ def epoch_callbacks(model: Model, on_epoch: OnEpoch) -> list[Any] | None:
         on_epoch(epoch + 1, logs["loss"])
 
     return [keras.callbacks.LambdaCallback(on_epoch_end=report)]
-
-
-def derive_seed(seed: int, *path: int) -> int:
-    """Return the seed of one training, a function of the config's seed and its place alone."""
-    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0])

@@ -73,16 +73,10 @@ def make_card(issue: Issue, class_names: list[str]) -> Card:
 
 
 def chance(probability: float) -> str:
-    """Return a probability as a reader takes it in: "97.3%", "over 99.99%", "1 in 3,600,000"."""
-    if probability >= 0.9999:
-        return "over 99.99%"
-    if probability >= 0.01:
-        return f"{probability:.1%}"
-    if probability < 1e-12:
-        return "below 1 in 10¹²"
-    odds = 1 / probability
-    step = 10 ** max(math.floor(math.log10(odds)) - 1, 0)
-    return f"1 in {round(odds / step) * step:,}"
+    """Return a model's probability as a reader may take it: no surer than "over 99%"."""
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
 
 
 def _cut(pieces: list[Piece]) -> tuple[list[Piece], int]:

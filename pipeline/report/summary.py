@@ -15,6 +15,8 @@ FEW_DISCORDANT = 10  # below, neither a bootstrap nor McNemar's test can tell tw
 
 def sentence(metrics: Metrics) -> str:
     """Return the answer in one sentence, with its interval."""
+    if not metrics["fitness"]["is_fit"]:
+        return unfit(metrics["fitness"])
     accuracy, count = metrics["test_accuracy"], metrics["issues"]["all"]["count"]
     low, high = accuracy["ci95"]
     found = (
@@ -33,6 +35,16 @@ def sentence(metrics: Metrics) -> str:
         f"{found}training without them is {verdict}: "
         f"{accuracy['difference']:+.4f} in test accuracy "
         f"(95% interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+    )
+
+
+def unfit(fitness: dict[str, Any]) -> str:
+    """Return why the list means nothing, and what to do."""
+    reasons = "; ".join(reason["why"] for reason in fitness["reasons"])
+    remedies = "; ".join(dict.fromkeys(reason["remedy"] for reason in fitness["reasons"]))
+    return (
+        f"This model is not fit to judge these labels, because {reasons}. Its list means little. "
+        f"What to do: {remedies}."
     )
 
 

@@ -12,7 +12,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.run import Run
 from pipeline.issues.arms import make_arms
 from pipeline.issues.truth import score_detection
-from pipeline.models.training import derive_seed
+from pipeline.models.seeds import derive_seed
 from pipeline.study.noise import flip_labels
 from pipeline.study.trials import Trial, arm_trainings, fold_trainings, pool
 

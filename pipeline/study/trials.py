@@ -11,7 +11,8 @@ from pipeline.frame.errors import ArtifactError
 from pipeline.frame.run import Run
 from pipeline.issues.arms import TrainingSet
 from pipeline.models.folds import plan_folds
-from pipeline.models.training import Training, derive_seed, plan_training
+from pipeline.models.seeds import derive_seed
+from pipeline.models.training import Training, plan_training
 
 SPLIT_PATH = 8  # place of a trial's fold split in the tree of seeds
 

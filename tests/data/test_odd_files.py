@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.examples import Examples
 from pipeline.data.sources import read_examples
-from pipeline.find_issues import issue_rows
+from pipeline.issues.lists import issue_rows
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import ISSUE_COLUMNS
 from pipeline.frame.run import Run

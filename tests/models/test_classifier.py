@@ -20,7 +20,7 @@ from pipeline.data.rows import TokenRows
 from pipeline.frame import artifacts
 from pipeline.models.classifier import FastTextClassifier
 from pipeline.models.table import make_classifier
-from pipeline.models.training import derive_seed
+from pipeline.models.seeds import derive_seed
 from tests.tiny import TINY
 
 

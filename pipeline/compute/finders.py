@@ -1,0 +1,264 @@
+"""What each finder makes of the labels: out-of-sample probabilities of all, train and test."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.data.pred_probs import read_pred_probs
+from pipeline.data.prepared import Labels, load_class_names, load_text_array
+from pipeline.frame import artifacts
+from pipeline.frame.artifacts import Arrays
+from pipeline.frame.errors import ArtifactError, DataError
+from pipeline.frame.progress import StageProgress
+from pipeline.frame.run import SCOPES, Run
+from pipeline.models.calibration import LEAST, at_temperature, fit_temperature, log_loss
+from pipeline.models.folds import FoldPlans, load_fold
+from pipeline.models.members import MODEL, Corpus, Judgement, Member, judge, named
+from pipeline.models.side_by_side import training_masks
+
+IN_SAMPLE_GAP = 0.05  # of accuracy on train over test: more is hardly out of sample
+IN_SAMPLE_ACCURACY = 0.995
+WORST = 1.25  # a member with more than this times the log loss of the best one is left out
+
+
+@dataclass
+class Judged:
+    """What a finder says. pred_probs: {scope: (n, classes)}. members: what metrics.json tells.
+
+    member_probs: {member: {scope: (n, classes)}}, calibrated, of an ensemble.
+    """
+
+    pred_probs: dict[str, np.ndarray]
+    members: dict[str, Any] = field(default_factory=dict)
+    member_probs: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+
+class Asked(NamedTuple):
+    """What every finder gets. key: a hash of all that decides the stage's result."""
+
+    run: Run
+    finder: Any
+    labels: Labels
+    plans: FoldPlans
+    progress: StageProgress
+    key: str
+
+
+def by_model(asked: Asked) -> Judged:
+    """Return what the model says in cross-validation, pooled from its folds."""
+    return Judged({scope: pool_model(asked, scope) for scope in SCOPES})
+
+
+def pool_model(asked: Asked, scope: str) -> np.ndarray:
+    """Return the (n, classes) probabilities in the fold files of a scope."""
+    count = 1 if scope == "test" else len(asked.plans[scope])
+    size = len(asked.labels.rows(scope))
+    pred_probs = np.full((size, len(load_class_names(asked.run))), np.nan, np.float32)
+    for fold in range(count):
+        arrays = load_fold(asked.run, asked.labels, scope, fold)
+        pred_probs[arrays["held_out"]] = arrays["pred_probs"]
+    return pred_probs
+
+
+# --- the ensemble ---------------------------------------------------------------------------
+
+
+def by_ensemble(asked: Asked) -> Judged:
+    """Return the mean of the members' calibrated probabilities; what each is worth on the way.
+
+    Raises:
+        DataError: no member could be trained on these texts.
+    """
+    said = _ask_members(asked)
+    for name, member in named(asked.finder.members):
+        if member.member == MODEL:
+            logs = {s: np.log(np.maximum(pool_model(asked, s), LEAST)) for s in SCOPES}
+            said[name] = {"all": logs["all"][None], "train": logs["train"][None]}
+            said[name]["test"] = logs["test"]
+    if not said:
+        raise DataError(
+            "finder.members: none of them can be trained on these texts: no word occurs often "
+            "enough; lower min_df, or use finder.by=model"
+        )
+    return combine(said, asked.labels)
+
+
+def before_trainings(asked: Asked) -> None:
+    """Ask the members that are no trainings, and keep what they say.
+
+    They need their memory for themselves: TensorFlow is not there yet, and what they counted is
+    gone when it comes.
+    """
+    _ask_members(asked)
+
+
+def _ask_members(asked: Asked) -> dict[str, dict[str, np.ndarray]]:
+    """Return the log probabilities of each member besides the model, those kept from before first.
+
+    all, train: (repetitions, n, classes). test: (n, classes).
+    """
+    said = {}
+    corpus = Corpus(lambda: load_text_array(asked.run))
+    for name, member in named(asked.finder.members):
+        if member.member == MODEL:
+            continue
+        try:
+            said[name] = {
+                **_fitted(name, member, "all", asked, corpus),
+                **_fitted(name, member, "train", asked, corpus),
+            }
+        except ValueError as error:
+            asked.progress.say(f"member {name} is left out: {error}")
+    return said
+
+
+def _fitted(name: str, member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
+    """Return {"all"} or {"train", "test"}: what the models of a scope say, or said before."""
+    path = asked.run.member(name, scope)
+    key = hashlib.sha256(f"{asked.key} {name} {scope} {member!r}".encode()).hexdigest()
+    try:
+        kept = artifacts.load_arrays(path)
+        if str(kept.pop("key")) == key:
+            return kept
+    except (ArtifactError, KeyError):
+        pass
+    asked.progress.say(f"{name}: the models of scope {scope}")
+    found = _judge(member, scope, asked, corpus)
+    artifacts.save_arrays(path, found | {"key": np.array(key)})
+    return found
+
+
+def _judge(member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
+    labels = asked.labels
+    learned = np.ones(len(labels.given), bool) if scope == "all" else labels.is_train
+    held_out, unseen = ask_member(
+        member,
+        corpus,
+        labels.given,
+        learned,
+        asked.plans.repeats(scope, asked.finder.repeats),
+        num_classes=len(load_class_names(asked.run)),
+    )
+    return {scope: held_out} if scope == "all" else {scope: held_out, "test": unseen}
+
+
+def ask_member(
+    member: Member,
+    corpus: Corpus,
+    labels: np.ndarray,
+    learned: np.ndarray,
+    plans: Sequence[Sequence[np.ndarray]],
+    *,
+    num_classes: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a member says of each text, by a model that did not learn it.
+
+    Args:
+        labels: (texts,) class indices. learned: (texts,) the texts that are learned; of the
+            others only the texts are looked at.
+        plans: for each repetition the held-out positions of each fold, among those learned.
+
+    Returns:
+        Log probabilities: (repetitions, learned, classes), and (others, classes) by one model of
+        all that are learned.
+
+    Raises:
+        ValueError: no word or character occurs often enough.
+    """
+    rows = np.flatnonzero(learned)
+    fold_of = np.full((len(plans), len(labels)), -1)
+    for repetition, plan in enumerate(plans):
+        for fold, positions in enumerate(plan):
+            fold_of[repetition, rows[positions]] = fold
+    masks = [training_masks(folds) for folds in fold_of]
+    if len(rows) < len(labels):
+        masks.append(learned[:, None])
+    question = Judgement(
+        corpus,
+        labels,
+        np.concatenate(masks, axis=1),
+        folds=len(plans[0]),
+        learned=learned,
+        num_classes=num_classes,
+    )
+    said = judge(member, question)
+    firsts = np.cumsum([0, *(len(plan) for plan in plans)])[: len(plans)]
+    held_out = [said[rows, at + folds[rows]] for at, folds in zip(firsts, fold_of, strict=True)]
+    return np.array(held_out, np.float32), said[~learned, -1].astype(np.float32)
+
+
+def combine(said: Mapping[str, Mapping[str, np.ndarray]], labels: Labels) -> Judged:
+    """Return the mean of the members, each at the temperature that fits the given labels best.
+
+    The labels are those of the scope itself; for test, those of train. A member that is much
+    worse than the best one of a scope is left out of it.
+
+    Args:
+        said: {member: {"all", "train": (repeats, n, classes), "test": (n, classes)}}, logarithms.
+    """
+    judged = Judged({}, {name: {} for name in said}, {name: {} for name in said})
+    for scope in ("all", "train"):
+        given = labels.given[labels.rows(scope)]
+        losses = {}
+        for name, logs in said.items():
+            temperatures = [fit_temperature(each, given) for each in logs[scope]]
+            honest = map(at_temperature, logs[scope], temperatures)
+            probs = np.mean([np.exp(each) for each in honest], axis=0)
+            judged.member_probs[name][scope] = probs.astype(np.float32)
+            losses[name] = log_loss(np.log(np.maximum(probs, LEAST)), given)
+            judged.members[name][scope] = {
+                "log_loss": losses[name],
+                "accuracy": float((probs.argmax(axis=1) == given).mean()),
+                "temperature": float(np.mean(temperatures)),
+            }
+        kept = [name for name in said if losses[name] <= WORST * min(losses.values())]
+        for name in said:
+            judged.members[name][scope]["weight"] = (name in kept) / len(kept)
+        mean = _mean(judged, kept, scope)
+        together = fit_temperature(mean, given)  # a mean of honest members is less sure than right
+        judged.pred_probs[scope] = _as_probs(mean, together)
+        if scope == "train":
+            for name, logs in said.items():
+                temperature = judged.members[name]["train"]["temperature"]
+                probs = np.exp(at_temperature(logs["test"], temperature))
+                judged.member_probs[name]["test"] = probs.astype(np.float32)
+            judged.pred_probs["test"] = _as_probs(_mean(judged, kept, "test"), together)
+    return judged
+
+
+def _mean(judged: Judged, kept: list[str], scope: str) -> np.ndarray:
+    """Return (n, classes) the logarithm of the mean of the members that are kept."""
+    probs = [judged.member_probs[name][scope].astype(np.float64) for name in kept]
+    mean: np.ndarray = np.mean(probs, axis=0)
+    return np.asarray(np.log(np.maximum(mean, LEAST)))
+
+
+def _as_probs(log_probs: np.ndarray, temperature: float) -> np.ndarray:
+    return np.asarray(np.exp(at_temperature(log_probs, temperature)), np.float32)
+
+
+# --- a file ---------------------------------------------------------------------------------
+
+
+def by_file(asked: Asked) -> Judged:
+    """Return the probabilities in the user's file for each scope; warn if they seem in-sample.
+
+    Raises:
+        DataError: see read_pred_probs.
+    """
+    labels = asked.labels
+    ids = artifacts.load_table(asked.run.examples, ["id"]).column("id").to_pylist()
+    everything = read_pred_probs(Path(asked.finder.path), ids, load_class_names(asked.run))
+    right = everything.argmax(axis=1) == labels.given
+    trained, tested = right[labels.is_train].mean(), right[~labels.is_train].mean()
+    if trained - tested > IN_SAMPLE_GAP or right.mean() > IN_SAMPLE_ACCURACY:
+        asked.progress.say(
+            f"warning: {asked.finder.path} agrees with {trained:.1%} of the training labels and "
+            f"{tested:.1%} of the test labels; if its model was trained on the labels it judges "
+            "here, it has learned the wrong ones too: use out-of-sample probabilities"
+        )
+    return Judged({scope: everything[labels.rows(scope)] for scope in SCOPES})
