@@ -23,7 +23,7 @@ from pipeline.issues.gate import check_pred_probs
 from pipeline.issues.scores import scores
 from pipeline.models.checks import check_token_ids
 from pipeline.models.folds import FoldPlans, check_folds, load_fold
-from pipeline.models.members import code_of_finder, finder_of
+from pipeline.models.members import asks_the_model, code_of_finder, files_of_finder, finder_of
 from pipeline.models.table import check_model, code_of_model, inputs_of, kind_of, row_of
 from pipeline.models.training import Training, plan_training, vocabulary_size
 
@@ -36,7 +36,7 @@ def plan_trainings(config: Config, run: Run, plans: FoldPlans) -> Iterator[Train
     The baseline is always one; the folds are for a finder that asks the model.
     """
     explained = row_of(config.model).explained
-    trains = finder_of(config.finder).trains(config.finder)
+    trains = asks_the_model(config.finder)
     for scope in ("all", "test", "train") if trains else ("test",):
         given = plans.labels.fitted(scope)
         for fold, positions in enumerate([np.empty(0, int)] if scope == "test" else plans[scope]):
@@ -78,6 +78,7 @@ def crossval(context: Context) -> None:
         for _ in trainings.run(planned, "trainings"):
             pass
     judged = imported(finder.judge)(asked)
+    remove_other_members(run, judged)
     metrics: dict[str, Any] = {s: write_scope(run, judged, plans, s) for s in SCOPES}
     metrics["copies"] = score_copies(judged.pred_probs["all"], plans)
     if judged.members:
@@ -106,6 +107,13 @@ def remove_other_folds(run: Run, planned: list[Training]) -> None:
     kept = {run.fold(training.scope, training.fold) for training in planned}
     for path in run.stage("crossval").rglob("fold_*.npz"):
         if path not in kept:
+            path.unlink()
+
+
+def remove_other_members(run: Run, judged: Judged) -> None:
+    """Delete what members said that are not, or no longer, asked."""
+    for path in run.stage("crossval").glob("members/*/*.np[yz]"):
+        if path.parent.name not in judged.members:
             path.unlink()
 
 
@@ -175,7 +183,7 @@ STAGE = Stage(
         "document_vectors.npy",
         "members/*/*.np[yz]",
     ),
-    files=lambda config: finder_of(config.finder).files(config.finder),
+    files=lambda config: files_of_finder(config.finder),
     code=code,
 )
 

@@ -125,7 +125,7 @@ def tell_fitness(
     Learning curves and known words are those of the model, and count where it is the finder.
     """
     folds = artifacts.load_json(run.crossval_metrics)["all"]["folds"]
-    is_model = finder_of(config.finder).asks_the_model_alone
+    is_model = finder_of(config.finder).is_the_model
     curves = [fold.get("training", {}).get("accuracy", []) for fold in folds]
     unknown = problems["no_known_word"]["examples"] / len(labels.given)
     fitness = judge_fitness(

@@ -23,7 +23,7 @@ from pipeline.models.tokens import split_words
 
 SEED = 123456
 FOLDS, MIN_TEXTS, MIN_COUNT, BATCH_SIZE = 5, 2, 3, 32
-STEPS, STEPS_A_CLASS = 1500, 45  # of training; see docs/detection.md
+STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
 
 
 def init(
@@ -239,7 +239,8 @@ def suggest_settings(examples: Examples) -> dict[str, Any]:
 def suggest_epochs(count: int, num_classes: int) -> int:
     """Return enough epochs for the steps that a network needs to learn so many classes."""
     steps = STEPS + STEPS_A_CLASS * num_classes
-    return int(np.clip(np.ceil(steps * BATCH_SIZE / count), 5, 200))
+    most = 60 + num_classes // 4  # of a few texts an epoch is hardly more than its overhead
+    return int(np.clip(np.ceil(steps * BATCH_SIZE / count), 5, most))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
+from pipeline.models.seeds import derive_seed
+from pipeline.models.table import make_classifier
 from tests.tiny import load_tiny, run_stage
 
 
@@ -26,15 +28,17 @@ def test_the_guard_comes_before_training(run_copy: Run, monkeypatch: pytest.Monk
 
 def fit(run: Run, **changes: object) -> tuple[Any, np.ndarray]:
     labels = load_labels(run)
-    arguments = {
+    arguments: dict[str, Any] = {
         "inputs": artifacts.load_array(run.tokens("train")),
         "labels": labels.given[labels.rows("train")],
         "pred_probs": artifacts.load_array(run.pred_probs("train")),
         "config": load_tiny("model.epochs=1").config,
     }
-    return fit_cleanlearning(
-        *(arguments | changes).values(), vocabulary_size=500, on_epoch=lambda epoch, loss: None
-    )
+    arguments |= changes
+    config = arguments["config"]
+    seed = derive_seed(config.seed, *cleanlearn.BASELINE_PATH)
+    classifier = make_classifier(config.model, vocabulary_size=500, seed=seed)
+    return fit_cleanlearning(classifier, *arguments.values())
 
 
 def test_the_pruned_rows_are_those_of_issues_train(tiny_run: Run) -> None:

@@ -20,13 +20,15 @@ from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState
 from pipeline.issues.scores import scores
+from pipeline.models.folds import FoldPlans
 from pipeline.models.training import ReportEpoch, Training, train
 from tests.tiny import TINY, load_tiny, run_stage
 
 
 def plan(run: Run) -> list[Training]:
-    labels, groups = load_labels(run), text_groups(run)
-    return list(plan_trainings(load_tiny().config, run, labels, groups))
+    config = load_tiny().config
+    plans = FoldPlans(load_labels(run), text_groups(run), config.crossval, config.seed)
+    return list(plan_trainings(config, run, plans))
 
 
 def kept_with(run: Run, key: str, device: str) -> Trainings:

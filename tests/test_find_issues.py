@@ -7,11 +7,11 @@ import pytest
 
 from pipeline import find_issues
 from pipeline.data.prepared import load_class_names, load_labels
-from pipeline.issues.lists import issue_rows
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import SCOPES, Run
+from pipeline.issues.lists import issue_rows
 from pipeline.issues.ranking import find_issues_ranked
 from tests.issues.scopes import make_options
 from tests.tiny import load_tiny, run_stage
@@ -58,7 +58,8 @@ def test_where_nothing_is_an_issue_the_list_is_empty(tiny_run: Run) -> None:
     issues = find_issues_ranked(labels, pred_probs, make_options())
     assert issues.tolist() == []
     assert issues.dtype == np.int64
-    assert list(issue_rows(tiny_run, rows, labels, pred_probs, issues, ["neg", "pos"])) == []
+    listed = issue_rows(tiny_run, rows, labels, pred_probs, issues, ["neg", "pos"], None)
+    assert list(listed) == []
 
 
 @pytest.mark.parametrize("scope", ["all", "train", "test"])
@@ -72,4 +73,4 @@ def test_bad_probabilities_never_reach_cleanlab(
     labels, names = load_labels(run_copy), load_class_names(run_copy)
     options = load_tiny().config.find_issues
     with pytest.raises(ArtifactError, match="row 7 is not a probability"):
-        find_issues._find_in_scope(run_copy, scope, labels, names, options)
+        find_issues._find_in_scope(run_copy, scope, labels, names, options, truth=None)

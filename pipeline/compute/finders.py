@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.data.pred_probs import read_pred_probs
 from pipeline.data.prepared import Labels, load_class_names, load_text_array
@@ -102,7 +103,7 @@ def _ask_members(asked: Asked) -> dict[str, dict[str, np.ndarray]]:
     all, train: (repetitions, n, classes). test: (n, classes).
     """
     said = {}
-    corpus = Corpus(lambda: load_text_array(asked.run))
+    corpus = Corpus(lambda: _texts_train_first(asked))
     for name, member in named(asked.finder.members):
         if member.member == MODEL:
             continue
@@ -132,18 +133,37 @@ def _fitted(name: str, member: Member, scope: str, asked: Asked, corpus: Corpus)
     return found
 
 
+def train_first(labels: Labels) -> np.ndarray:
+    """Return (n,) the rows of train, then those of test.
+
+    Columns are numbered as they appear, so no text of test moves one that train has, not even by
+    the last bit of a sum.
+    """
+    return np.argsort(~labels.is_train, kind="stable")
+
+
+def _texts_train_first(asked: Asked) -> pa.Array:
+    texts, order = load_text_array(asked.run), train_first(asked.labels)
+    in_order = bool((np.diff(order) == 1).all())
+    return texts if in_order else texts.take(pa.array(order))  # a copy, which takes its memory
+
+
 def _judge(member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
-    labels = asked.labels
-    learned = np.ones(len(labels.given), bool) if scope == "all" else labels.is_train
+    """Return what a member says, each scope in the order of its rows; see `train_first`."""
+    order = train_first(asked.labels)
+    place_of, is_train = np.argsort(order), asked.labels.is_train[order]
+    plans = asked.plans.repeats(scope, asked.finder.repeats)
+    if scope == "all":
+        plans = [[place_of[positions] for positions in plan] for plan in plans]
     held_out, unseen = ask_member(
         member,
         corpus,
-        labels.given,
-        learned,
-        asked.plans.repeats(scope, asked.finder.repeats),
+        asked.labels.given[order],
+        np.ones(len(order), bool) if scope == "all" else is_train,
+        plans,
         num_classes=len(load_class_names(asked.run)),
     )
-    return {scope: held_out} if scope == "all" else {scope: held_out, "test": unseen}
+    return {scope: held_out[:, place_of]} if scope == "all" else {scope: held_out, "test": unseen}
 
 
 def ask_member(

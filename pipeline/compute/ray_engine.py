@@ -230,7 +230,7 @@ def connected(ray: Any, **options: Any) -> Iterator[None]:
         if isinstance(failed, SystemExit):  # how Ray takes SIGTERM while it starts
             interrupt()
         if failed is not None:
-            address, reason = options["address"], first_line(failed)
+            address, reason = options["address"], " ".join(str(failed).split())[:300]
             raise NetworkError(f"compute.address: cannot join {address}: {reason}")
         yield
     finally:

@@ -83,6 +83,11 @@ def _speaks(value: ast.expr) -> bool:
     return name in ("print", "say") or (owner == "progress" and name in ("update", "restart"))
 
 
+def _is_pure(value: ast.expr) -> bool:
+    calls = (inner for inner in ast.walk(value) if isinstance(inner, ast.Call))
+    return all(_last_name(call.func) in PURE for call in calls)
+
+
 def _last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
@@ -126,11 +131,7 @@ class _Dropper(ast.NodeTransformer):
             and getattr(name, "id", "") not in self.read
             for name in names
         )
-        if unused and all(
-            _last_name(call.func) in PURE
-            for call in ast.walk(node.value)
-            if isinstance(call, ast.Call)
-        ):
+        if unused and _is_pure(node.value):
             self.dropped = True
             return None
         return node
@@ -138,7 +139,8 @@ class _Dropper(ast.NodeTransformer):
     def visit_If(self, node: ast.If) -> Any:
         node.body = self.kept(node.body)
         node.orelse = [s for s in map(self.visit, node.orelse) if s is not None]
-        if all(isinstance(statement, ast.Pass) for statement in [*node.body, *node.orelse]):
+        rest = [*node.body, *node.orelse]
+        if _is_pure(node.test) and all(isinstance(statement, ast.Pass) for statement in rest):
             self.dropped = True
             return None
         return node

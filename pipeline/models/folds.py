@@ -97,7 +97,8 @@ def check_folds(
             count as one example.
 
     Raises:
-        DataError: a class has one text only: the model that judges it could not know it.
+        DataError: a class has one text only: the model that judges it could not know it. Or no
+            class has as many texts as there are folds.
     """
     few: dict[int, int] = {}
     for scope in ("all", "train"):
@@ -115,7 +116,13 @@ def check_folds(
                 f"scope {scope} and {LEAST_TEXTS} are needed: a model that judges one must have "
                 "learned another; add texts, drop the class, or merge it with another"
             )
-        below = np.flatnonzero(sizes < getattr(options, scope).folds)
+        folds = getattr(options, scope).folds
+        if sizes.max() < folds:
+            raise DataError(
+                f"crossval.{scope}.folds is {folds} and no class has as many texts in scope "
+                f"{scope}; at most {sizes.max()} are possible"
+            )
+        below = np.flatnonzero(sizes < folds)
         few |= {int(place): int(sizes[place]) for place in below}
     if not few:
         return ""

@@ -143,9 +143,15 @@ class Corpus:
 
 
 def frequent(counts: sparse.csr_matrix, learned: np.ndarray, options: Any) -> sparse.csr_matrix:
-    """Return the columns that occur in enough of the texts learned from, the most frequent ones."""
+    """Return the columns that occur in enough of the texts learned from, the most frequent ones.
+
+    Raises:
+        ValueError: none does.
+    """
     spread = spread_of(counts, learned)
     chosen = spread >= options.min_df
+    if not chosen.any():
+        raise ValueError(f"nothing that it reads occurs in {options.min_df} texts (min_df)")
     if options.max_features is not None and chosen.sum() > options.max_features:
         order = np.argsort(-spread, kind="stable")
         chosen = np.zeros(len(spread), bool)
@@ -252,49 +258,32 @@ class FileFinder(Section):
     ]
 
 
-def uses_the_model(finder: Any) -> bool:
-    return any(member.member == MODEL for member in getattr(finder, "members", []))
-
-
 @dataclass(frozen=True)
 class FinderKind:
     """All there is to know of one way to judge the labels.
 
     judge: "module:function", see pipeline.compute.finders. before: what is done before any
-    training, "module:function". trains: whether the model is
-    cross-validated, given the section. files: what is read. asks_the_model_alone: whether what
-    is known of the model holds for the finder.
+    training, "module:function". paths: the keys of the section that name files. is_the_model:
+    whether what is known of the model holds for the finder.
     """
 
     section: type[Section]
     judge: str
-    trains: Callable[[Any], bool]
     before: str = ""
-    files: Callable[[Any], list[str]] = lambda finder: []
-    asks_the_model_alone: bool = False
+    paths: tuple[str, ...] = ()
+    is_the_model: bool = False
 
 
 FINDERS = {
     chosen_by(row.section, "by"): row
     for row in (
-        FinderKind(
-            ModelFinder,
-            "pipeline.compute.finders:by_model",
-            lambda finder: True,
-            asks_the_model_alone=True,
-        ),
+        FinderKind(ModelFinder, "pipeline.compute.finders:by_model", is_the_model=True),
         FinderKind(
             EnsembleFinder,
             "pipeline.compute.finders:by_ensemble",
-            uses_the_model,
             before="pipeline.compute.finders:before_trainings",
         ),
-        FinderKind(
-            FileFinder,
-            "pipeline.compute.finders:by_file",
-            lambda finder: False,
-            files=lambda finder: [finder.path],
-        ),
+        FinderKind(FileFinder, "pipeline.compute.finders:by_file", paths=("path",)),
     )
 }
 
@@ -307,6 +296,17 @@ else:
 def finder_of(finder: Finder) -> FinderKind:
     """Return what there is to know of the finder of a config."""
     return FINDERS[finder.by]
+
+
+def asks_the_model(finder: Finder) -> bool:
+    """Return whether the model must be cross-validated for the finder."""
+    members = getattr(finder, "members", [])
+    return finder_of(finder).is_the_model or any(each.member == MODEL for each in members)
+
+
+def files_of_finder(finder: Finder) -> list[str]:
+    """Return the files that the finder reads, as written in the config."""
+    return [getattr(finder, key) for key in finder_of(finder).paths]
 
 
 def code_of_finder(finder: Finder) -> list[str]:

@@ -158,7 +158,9 @@ def count_characters(
     kept = np.flatnonzero(reach >= min_df)
     numbers = renumbered(numbers, kept, distinct)
     grams = to_csr(holders[numbers >= 0], numbers[numbers >= 0], size, len(kept))
-    return pruned(words @ grams, min_df).counts
+    counts = words @ grams
+    counts.sort_indices()  # else scipy sorts those of `tfidf` later on, which are the same array
+    return pruned(counts, min_df).counts
 
 
 def mixed(keys: np.ndarray) -> np.ndarray:
@@ -199,8 +201,6 @@ def to_csr(rows: np.ndarray, columns: np.ndarray, height: int, width: int) -> sp
 
 def pruned(counts: sparse.csr_matrix, min_df: int) -> Pruned:
     """Return the columns that at least min_df rows have."""
-    if min_df <= 1:
-        return Pruned(counts, np.arange(counts.shape[1]))
     return chosen_columns(counts, counts.getnnz(axis=0) >= min_df)
 
 

@@ -17,7 +17,8 @@ from pipeline.frame.record import changed_keys
 from tests.tiny import STAGES, TINY, below, command, sets
 
 # Those that are shipped; `pipeline.init` writes those of users beside them.
-CONFIGS = [Path("configs", f"{name}.yaml") for name in ("ag_news", "imdb", "sample", "scale")]
+NAMES = ("ag_news", "imdb", "imdb_ensemble", "sample", "scale")
+CONFIGS = [Path("configs", f"{name}.yaml") for name in NAMES]
 SAMPLE = TINY.read_text(encoding="utf-8")
 
 Problems = Callable[..., list[str]]
@@ -358,6 +359,7 @@ READERS = {
     "vectorize": {"vectorize"},
     "model": {"crossval", "cleanlearn"},
     "crossval": {"crossval"},
+    "finder": {"crossval", "find_issues"},
     "find_issues": {"find_issues", "cleanlearn"},
     "cleanlearn": {"cleanlearn"},
     "evaluate": {"evaluate"},
@@ -375,13 +377,14 @@ OTHER_VALUE = {
     "min_examples_per_class": 2, "max_pruned_fraction": 0.1, "top_rows": 3, "calibration_bins": 3,
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
     "workers": 1, "device": "cpu", "engine": "ray", "address": "127.0.0.1:6379",
-    "tracking": "tensorboard",
+    "tracking": "tensorboard", "even_if_unfit": None,
 }  # fmt: skip
 ONE_OF_ITS_KIND = {
     ("dataset", "source"),
     ("model", "name"),
     ("vectorize", "kind"),
     ("evaluate", "verified_labels"),
+    ("finder", "by"),
 }
 ALL_KEYS = sorted(leaves(load_config(TINY).config.model_dump(mode="json")))
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from pipeline.data.examples import Examples
 from pipeline.data.sources import read_examples
-from pipeline.issues.lists import issue_rows
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import ISSUE_COLUMNS
 from pipeline.frame.run import Run
+from pipeline.issues.lists import issue_rows
 from pipeline.prepare import save_examples
 from tests.data.sources import dataset
 
@@ -95,7 +95,8 @@ def issue_texts(examples: Examples, run: Run) -> list[str]:
     count = len(examples.texts)
     probs = np.full((count, 2), 0.5)
     everything = np.arange(count)
-    rows = issue_rows(run, everything, examples.labels, probs, everything, examples.class_names)
+    names = examples.class_names
+    rows = issue_rows(run, everything, examples.labels, probs, everything, names, None)
     artifacts.save_issues(run.issues("all"), rows)
     with run.issues("all").open(encoding="utf-8", newline="") as file:
         plain = list(csv.DictReader(file))

@@ -23,7 +23,7 @@ from pipeline.frame.errors import ArtifactError
 from pipeline.frame.record import RECORD, load_record, save_record
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import RunState
-from pipeline.models.folds import load_fold
+from pipeline.models.folds import FoldPlans, load_fold
 from tests.tiny import load_tiny, run_stage
 
 
@@ -72,8 +72,9 @@ def test_only_the_labels_a_model_was_fitted_on_count(tiny_run: Run) -> None:
 def test_a_fold_of_another_dataset_or_of_none_is_refused(run_copy: Run, name: str) -> None:
     """Its key alone is right: what it says of itself is checked on its own."""
     labels, path = load_labels(run_copy), run_copy.fold("all", 0)
-    config, groups = load_tiny().config, text_groups(run_copy)
-    training = next(iter(plan_trainings(config, run_copy, labels, groups)))
+    config = load_tiny().config
+    plans = FoldPlans(labels, text_groups(run_copy), config.crossval, config.seed)
+    training = next(iter(plan_trainings(config, run_copy, plans)))
     engine: Any = SimpleNamespace(device="cpu")
     key = RunState(config, run_copy).key("crossval")
     trainings = Trainings(run_copy, key, engine, lambda t: run_copy.fold(t.scope, t.fold))

@@ -237,7 +237,7 @@ DECIDES = [
      {"crossval", "cleanlearn"}),
     ("frame/tensorflow.py", "set_intra_op_parallelism_threads(1)",
      "set_intra_op_parallelism_threads(2)", {"crossval", "cleanlearn"}),
-    ("frame/run.py", '"pred_probs_{scope}.npy"', '"probs_{scope}.npy"',
+    ("frame/run.py", '"crossval" / f"pred_probs_{scope}.npy"', '"crossval" / f"probs_{scope}.npy"',
      {"crossval", "find_issues", "cleanlearn", "evaluate"}),
 ]  # fmt: skip
 

@@ -46,7 +46,7 @@ OUTPUTS = {
         "metrics.json", "document_vectors.npy",
     ],
     "find_issues": ["issues_all.csv", "issues_train.csv", "issues_test.csv", "health.json",
-                    "data_issues.csv"],
+                    "data_issues.csv", "scores_all.parquet"],
     "cleanlearn": ["baseline.keras", "cleaned.keras", "test_pred_probs.npz"],
     "evaluate": ["metrics.json"],
 }  # fmt: skip

@@ -14,6 +14,7 @@ from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.run import Run
 from pipeline.models import checks
 from pipeline.models.checks import check_fitted, check_token_ids
+from pipeline.models.folds import FoldPlans
 from pipeline.models.training import Training, train
 from tests.tiny import load_tiny
 
@@ -54,8 +55,9 @@ def test_a_classifier_that_was_not_trained_is_refused() -> None:
 
 
 def first_training(run: Run) -> Training:
-    labels, groups = load_labels(run), text_groups(run)
-    return next(iter(plan_trainings(load_tiny().config, run, labels, groups)))
+    config = load_tiny().config
+    plans = FoldPlans(load_labels(run), text_groups(run), config.crossval, config.seed)
+    return next(iter(plan_trainings(config, run, plans)))
 
 
 def test_a_class_without_a_training_example_is_not_left_out_silently(tiny_run: Run) -> None:

@@ -19,8 +19,8 @@ from pipeline.config.load import load_config
 from pipeline.data.rows import TokenRows
 from pipeline.frame import artifacts
 from pipeline.models.classifier import FastTextClassifier
-from pipeline.models.table import make_classifier
 from pipeline.models.seeds import derive_seed
+from pipeline.models.table import make_classifier
 from tests.tiny import TINY
 
 

@@ -28,46 +28,44 @@ def test_folds_are_those_of_cross_val_predict(shuffle: bool) -> None:
     assert sorted(np.concatenate(ours)) == list(range(100))
 
 
-def test_a_class_too_small_for_the_folds_is_stopped() -> None:
+def test_a_class_with_fewer_texts_than_folds_is_told_of_and_divided() -> None:
     labels = Labels(np.array([0] * 20 + [1] * 3), np.ones(23, bool))
-    options = make_options()
-    with pytest.raises(DataError, match=r"class 'pos' has 3 examples in scope all .*at most 3"):
-        check_folds(labels, np.arange(23), ["neg", "pos"], options)
-    with pytest.raises(DataError, match="class 'none' has 0 examples"):
-        check_folds(labels, np.arange(23), ["neg", "pos", "none"], options)
+    options = make_options("crossval.all.folds=5", "crossval.train.folds=5")
+    said = check_folds(labels, np.arange(23), ["neg", "pos"], options)
+    assert said == "fewer texts than folds, which says little of their labels: 'pos' (3)"
+    for held_out in plan_folds(labels.given, folds=5, shuffle=True, seed=1):
+        assert (labels.given[held_out] == 1).sum() <= 1  # so two others are learned
+    enough = make_options("crossval.all.folds=3", "crossval.train.folds=3")
+    assert check_folds(labels, np.arange(23), ["neg", "pos"], enough) == ""
 
 
 @pytest.mark.parametrize(
-    ("copies", "says"),
+    ("copies", "options", "says"),
     [
-        (10, "1 examples with different texts (10 with copies) in scope all and "
-             "crossval.all.folds is 5; no number of folds is small enough: drop the class, or "
-             "merge it with another, or set crossval.group_duplicates: false"),
-        (1, "1 examples in scope all and crossval.all.folds is 5; no number of folds is small "
-            "enough: drop the class, or merge it with another"),
-        (3, "1 examples with different texts (3 with copies) in scope all and "
-            "crossval.all.folds is 5; no number of folds is small enough: drop the class, or "
-            "merge it with another"),
+        (10, ["crossval.group_duplicates=true"], "class 'pos' has 1 different text"),
+        (1, ["crossval.group_duplicates=false"], "class 'pos' has 1 text"),
+        (0, ["crossval.group_duplicates=false"], "class 'pos' has 0 text"),
     ],
-)  # fmt: skip
-def test_no_number_of_folds_is_advised_that_fails_too(copies: int, says: str) -> None:
-    folds = ["crossval.all.folds=5", "crossval.train.folds=5"]
-    options = make_options(*folds, "crossval.group_duplicates=true")
+)
+def test_a_class_that_nobody_could_learn_is_stopped(
+    copies: int, options: list[str], says: str
+) -> None:
     given = np.array([0] * 20 + [1] * copies)
     labels = Labels(given, np.ones(len(given), bool))
     groups = np.append(np.arange(20), np.full(copies, 20))
     with pytest.raises(DataError) as caught:
-        check_folds(labels, groups, ["neg", "pos"], options)
-    assert str(caught.value) == f"class 'pos' has {says}"
+        check_folds(labels, groups, ["neg", "pos"], make_options(*options))
+    assert str(caught.value).startswith(says)
+    assert "in scope all and 2 are needed" in str(caught.value)
 
 
-def test_the_smallest_split_decides_how_many_folds_are_advised() -> None:
-    """At most 4 folds would do in scope all, and fail in the training split."""
-    options = make_options("crossval.all.folds=5", "crossval.train.folds=5")
-    is_train = np.array([True] * 20 + [True, True, True, False])
-    labels = Labels(np.array([0] * 20 + [1] * 4), is_train)
-    with pytest.raises(DataError, match=r"3 examples in scope train .*at most 3 folds"):
-        check_folds(labels, np.arange(24), ["neg", "pos"], options)
+def test_more_folds_than_texts_of_any_class_are_refused() -> None:
+    """At most 4 would do in scope all, and fail in the training split."""
+    is_train = np.array([True] * 6 + [False, False])
+    labels = Labels(np.array([0, 1] * 4), is_train)
+    options = make_options("crossval.all.folds=4", "crossval.train.folds=4")
+    with pytest.raises(DataError, match=r"crossval.train.folds is 4 and .* at most 3 are possible"):
+        check_folds(labels, np.arange(8), ["neg", "pos"], options)
 
 
 def test_groups_stay_together() -> None:

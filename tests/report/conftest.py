@@ -174,7 +174,8 @@ def save_issues(
         split = "train" if is_train[row] else "test"
         confidence = float(pred_probs[position, given[row]])
         names = [class_names[given[row]], class_names[int(pred_probs[position].argmax())]]
-        values = (rank, row, f"{split}/{row}", split, *names, confidence, confidence, texts[row])
+        numbers = (confidence, confidence)
+        values = (rank, row, f"{split}/{row}", split, *names, *numbers, texts[row], "")
         lines.append(values)
     artifacts.save_issues(run.issues(scope), iter(lines))
 
@@ -224,6 +225,7 @@ def toy_metrics(
         },
         "seed": 1,
         "crossval": {"log_loss": 0.55, "accuracy": 0.7, "ece": 0.05},
+        "fitness": {"is_fit": True, "reasons": []},
         "issues": counts,
         "test_accuracy": {
             "baseline": 0.7,

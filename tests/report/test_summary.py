@@ -1,5 +1,7 @@
 """What the terminal says of a finished run follows its numbers."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,15 @@ from pipeline.issues.comparison import compare_accuracy
 from pipeline.report.__main__ import make_report
 from pipeline.report.summary import figure_text, sentence
 from tests.tiny import load_tiny, run_stage
+
+
+def metrics_of(accuracy: Any, issues: Any, *, num_examples: int, reasons: Any = ()) -> Any:
+    return {
+        "test_accuracy": accuracy,
+        "issues": issues,
+        "dataset": {"num_examples": num_examples},
+        "fitness": {"is_fit": not reasons, "reasons": list(reasons)},
+    }
 
 
 @pytest.mark.parametrize(
@@ -23,9 +34,7 @@ def test_the_sentence_follows_the_interval(low: float, high: float, verdict: str
     accuracy = {"ci95": [low, high], "difference": (low + high) / 2, "mcnemar_p": 0.04}
     accuracy |= {"gained": 520, "lost": 510}
     issues = {"all": {"count": 2588, "fraction": 0.05176}}
-    text = sentence(
-        {"test_accuracy": accuracy, "issues": issues, "dataset": {"num_examples": 50000}}
-    )
+    text = sentence(metrics_of(accuracy, issues, num_examples=50000))
     assert text.startswith("2,588 of 50,000 labels look wrong (5.2%)")
     assert verdict in text
     assert f"{low:+.4f} to {high:+.4f}, McNemar p = 0.04" in text
@@ -41,7 +50,7 @@ def test_a_test_set_that_cannot_tell_gets_no_interval(gained: int, lost: int, wo
     cleaned = (np.arange(60) < 60 - lost) | ~right
     accuracy = compare_accuracy(right, cleaned, samples=1000, seed=0)
     issues = {"all": {"count": 7, "fraction": 0.1}}
-    text = sentence({"test_accuracy": accuracy, "issues": issues, "dataset": {"num_examples": 70}})
+    text = sentence(metrics_of(accuracy, issues, num_examples=70))
     assert words in text
     assert "cannot tell" in text
     assert "interval" not in text

@@ -62,7 +62,7 @@ def write_run(folder: Path, examples: Examples, *, num_issues: int = NUM_ISSUES)
             (
                 *(rank, i, examples.ids[i], examples.splits[i]),
                 *(names[examples.labels[i]], names[suggested[i]]),
-                *(0.1, -0.8, examples.texts[i]),
+                *(0.1, -0.8, examples.texts[i], ""),
             )
             for rank, i in enumerate(rows[:num_issues], start=1)
         )
