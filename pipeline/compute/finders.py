@@ -1,7 +1,7 @@
 """What each finder makes of the labels: out-of-sample probabilities of all, train and test."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,10 +94,12 @@ def before_trainings(asked: Asked) -> None:
     They need their memory for themselves: TensorFlow is not there yet, and what they counted is
     gone when it comes.
     """
-    _ask_members(asked)
+    _ask_members(asked, say=asked.progress.say)
 
 
-def _ask_members(asked: Asked) -> dict[str, dict[str, np.ndarray]]:
+def _ask_members(
+    asked: Asked, say: Callable[[str], None] = lambda line: None
+) -> dict[str, dict[str, np.ndarray]]:
     """Return the log probabilities of each member besides the model, those kept from before first.
 
     all, train: (repetitions, n, classes). test: (n, classes).
@@ -113,7 +115,7 @@ def _ask_members(asked: Asked) -> dict[str, dict[str, np.ndarray]]:
                 **_fitted(name, member, "train", asked, corpus),
             }
         except ValueError as error:
-            asked.progress.say(f"member {name} is left out: {error}")
+            say(f"member {name} is left out: {error}")
     return said
 
 

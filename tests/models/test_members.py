@@ -1,0 +1,122 @@
+"""The tables of finders and members, and what is counted for them once."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pydantic import TypeAdapter, ValidationError
+from scipy import sparse
+
+from pipeline.frame.section import imported
+from pipeline.models import members
+from pipeline.models.members import (
+    FINDERS,
+    MEMBERS,
+    Corpus,
+    code_of_finder,
+    frequent,
+    named,
+)
+
+WORDS = {"member": "words", "longest": 2, "min_df": 2, "max_features": None, "C": [1.0]}
+CHARACTERS = WORDS | {"member": "characters", "shortest": 2}
+MODEL = {"member": "model"}
+COUNTS = sparse.csr_matrix(np.array([[3, 1, 0, 1], [1, 1, 0, 0], [0, 1, 2, 1], [0, 0, 9, 0]]))
+
+
+def make_finder(*several: dict[str, Any]) -> Any:
+    section = {"by": "ensemble", "repeats": 1, "members": list(several)}
+    return TypeAdapter(members.Finder).validate_python(section)
+
+
+def options(min_df: int, max_features: int | None = None) -> Any:
+    return SimpleNamespace(min_df=min_df, max_features=max_features)
+
+
+def test_every_row_names_code_that_is_there() -> None:
+    judges = [row.judge for row in MEMBERS.values() if row.judge]
+    judges += [name for row in FINDERS.values() for name in (row.judge, row.before) if name]
+    assert all(callable(imported(name)) for name in judges)
+    assert set(MEMBERS) == {"words", "characters", "naive_bayes", "model"}
+    assert set(FINDERS) == {"model", "ensemble", "file"}
+
+
+def test_a_finder_trains_the_model_only_if_it_asks_it() -> None:
+    without, asking = make_finder(WORDS), make_finder(WORDS, MODEL)
+    model, file = (
+        TypeAdapter(members.Finder).validate_python(section)
+        for section in ({"by": "model"}, {"by": "file", "path": "mine.npy"})
+    )
+    asks = [members.asks_the_model(each) for each in (without, asking, model, file)]
+    assert asks == [False, True, True, False]
+    assert members.files_of_finder(file) == ["mine.npy"]
+    assert members.files_of_finder(asking) == []
+
+
+def test_the_code_of_an_ensemble_is_that_of_its_members() -> None:
+    assert code_of_finder(make_finder(CHARACTERS, MODEL)) == [
+        "pipeline.compute.finders:by_ensemble",
+        "pipeline.models.members:judge_characters",
+    ]
+
+
+def test_members_of_one_kind_are_numbered() -> None:
+    several = make_finder(WORDS, CHARACTERS, WORDS | {"longest": 1}, WORDS).members
+    assert [name for name, _ in named(several)] == ["words", "characters", "words_2", "words_3"]
+    assert [member.longest for _, member in named(several)] == [2, 2, 1, 2]
+
+
+@pytest.mark.parametrize("wrong", [{"C": []}, {"C": [0.0]}, {"min_df": 0}, {"longest": 9}])
+def test_a_member_out_of_its_limits_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        make_finder(WORDS | wrong)
+
+
+def test_a_corpus_is_read_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def load() -> pa.Array:
+        done.append("load")
+        return pa.array(["good film", "good plot"])
+
+    for name in ("count_words", "count_characters"):
+        real = getattr(members, name)
+        monkeypatch.setattr(
+            members,
+            name,
+            lambda *a, _real=real, _name=name, **o: done.append(_name) or _real(*a, **o),
+        )
+    corpus = Corpus(load)
+    assert done == []
+    first = corpus.words(longest=2, min_df=1)
+    assert corpus.words(longest=2, min_df=1) is first
+    assert corpus.words(longest=1, min_df=1).shape == (2, 3)
+    corpus.characters(shortest=2, longest=3, min_df=1)
+    corpus.characters(shortest=2, longest=3, min_df=1)
+    assert done == ["load", "count_words", "count_words", "count_characters"]
+
+
+def test_frequent_columns_are_those_of_the_texts_learned_from() -> None:
+    everything, first_three = np.ones(4, bool), np.array([True, True, True, False])
+    assert frequent(COUNTS, everything, options(1)).toarray().tolist() == COUNTS.toarray().tolist()
+    # In how many texts, all: 2, 3, 2, 2. In the first three: 2, 3, 1, 2.
+    assert frequent(COUNTS, everything, options(3)).toarray().T.tolist() == [[1, 1, 1, 0]]
+    assert frequent(COUNTS, first_three, options(2)).toarray().T.tolist() == [
+        [3, 1, 0, 0],
+        [1, 1, 1, 0],
+        [1, 0, 1, 0],
+    ]
+
+
+def test_the_most_frequent_are_by_texts_and_the_first_of_equals() -> None:
+    assert frequent(COUNTS, np.ones(4, bool), options(1, 2)).toarray().T.tolist() == [
+        [3, 1, 0, 0],
+        [1, 1, 1, 0],
+    ]
+
+
+def test_where_nothing_occurs_often_enough_there_is_no_member() -> None:
+    with pytest.raises(ValueError, match="4 texts"):
+        frequent(COUNTS, np.ones(4, bool), options(4))
