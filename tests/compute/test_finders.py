@@ -11,7 +11,15 @@ import pytest
 from pydantic import TypeAdapter
 
 from pipeline.compute import finders
-from pipeline.compute.finders import Asked, ask_member, by_ensemble, by_file, by_model, combine
+from pipeline.compute.finders import (
+    Asked,
+    ask_member,
+    before_trainings,
+    by_ensemble,
+    by_file,
+    by_model,
+    combine,
+)
 from pipeline.data.prepared import Labels, load_labels, text_groups
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
