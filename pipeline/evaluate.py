@@ -15,7 +15,14 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import Context, Stage
-from pipeline.issues.answer_keys import apply_votes, load_verified, score_issues
+from pipeline.issues.answer_keys import (
+    BY_MAJORITY,
+    Verified,
+    apply_votes,
+    load_verified,
+    score_issues,
+)
+from pipeline.issues.calibration import estimate_by_calibration
 from pipeline.issues.comparison import compare_accuracy
 from pipeline.issues.estimate import estimate_by_confident_learning
 from pipeline.issues.scores import calibration_error, scores
@@ -91,9 +98,11 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         "in_train": int(labels.is_train[rows].sum()),
         "top_rows": top,
         "published_top_rows_found": len(set(top) & set(options.published_top_rows)),
-        "estimated_errors": estimate_errors(
-            labels.given, pred_probs, samples=min(options.bootstrap_samples, 2000), seed=seed
-        ),
+        "estimated_errors": {
+            "confident_learning": estimate_by_confident_learning(
+                labels.given, pred_probs, samples=samples_of(options), seed=seed
+            )
+        },
     }
     if run.truth.exists():
         truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
@@ -103,29 +112,25 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
             run, dataset, test, issues_left=metrics["issues"]["all"]["count"]
         )
     if options.verified_labels is not None:
-        metrics["verified"] = check_issues(run, given, test, Path(options.verified_labels))
+        metrics["verified"] = check_issues(run, given, test, options, seed=seed)
     metrics["published"] = compare_published(options.published, metrics)
     return metrics
 
 
-def estimate_errors(
-    given: np.ndarray, pred_probs: np.ndarray, *, samples: int, seed: int
+def samples_of(options: Evaluate) -> int:
+    """Return the samples of an estimate of errors, which is shown in whole labels."""
+    return min(options.bootstrap_samples, 2000)
+
+
+def check_issues(
+    run: Run, given: np.ndarray, test: artifacts.Arrays, options: Evaluate, *, seed: int
 ) -> dict[str, Any]:
-    """Return how many labels are wrong, as far as the finder can tell, with intervals.
-
-    confident_learning: cleanlab's estimate, with a bootstrap over examples.
-    """
-    by_joint = estimate_by_confident_learning(given, pred_probs, samples=samples, seed=seed)
-    return {"confident_learning": by_joint}
-
-
-def check_issues(run: Run, given: np.ndarray, test: artifacts.Arrays, path: Path) -> dict[str, Any]:
     """Return what people say of our test issues, and both accuracies on corrected labels.
 
     Args:
         given: (n,) labels of scope test. test: {model: (n, classes)} probabilities.
     """
-    verified = load_verified(path, run)
+    verified = load_verified(Path(str(options.verified_labels)), run)
     rows = load_labels(run).rows("test")
     listed = artifacts.load_issue_rows(run.issues("test"))
     ranked = np.searchsorted(rows, np.array(listed, np.int64))
@@ -135,11 +140,30 @@ def check_issues(run: Run, given: np.ndarray, test: artifacts.Arrays, path: Path
     return score_issues(ranked, confidence, verified) | {
         "flipped_by_people": int((corrected != given).sum()),
         "left_out_without_majority": int((~counts).sum()),
+        "estimated_errors": estimate_errors(
+            given, pred_probs, verified, samples=samples_of(options), seed=seed
+        ),
         "test_accuracy_corrected": {
             model: float((probs.argmax(axis=1) == corrected)[counts].mean())
             for model, probs in test.items()
         },
     }
+
+
+def estimate_errors(
+    given: np.ndarray, pred_probs: np.ndarray, verified: Verified, *, samples: int, seed: int
+) -> dict[str, Any]:
+    """Return how many labels of scope test are wrong, from two sides, and how far these differ.
+
+    confident_learning: as the finder estimates it. calibrated: the sum of the probabilities that
+    a label is wrong, fitted on what people confirm; None where they checked too few.
+    """
+    by_joint = estimate_by_confident_learning(given, pred_probs, samples=samples, seed=seed)
+    confidence = pred_probs[np.arange(len(given)), given]
+    wrong = verified.confirmed()[BY_MAJORITY]
+    by_people = estimate_by_calibration(confidence, verified.positions, wrong, seed=seed)
+    times = by_people and by_joint["count"] and by_people["count"] / by_joint["count"]
+    return {"confident_learning": by_joint, "calibrated": by_people, "times": times or None}
 
 
 def stage_seconds(run: Run) -> dict[str, float]:

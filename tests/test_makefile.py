@@ -31,7 +31,7 @@ def short_name(value: str) -> str:
     return ascii(value)[1:-1][:20]
 
 
-OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "SIZE")
+OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "SIZE", "DATA")
 # The command of each target that takes any of them.
 TARGETS = {
     "all": ["-m", "pipeline.run"],
@@ -42,6 +42,7 @@ TARGETS = {
     "export": ["-m", "pipeline.exchange", "export"],
     "clean": ["-m", "pipeline.clean"],
     "scale": ["-m", "benchmarks.scale"],
+    "detect": ["-m", "benchmarks.detect"],
 }
 RECORDER = """#!/bin/sh
 env -0 > environment

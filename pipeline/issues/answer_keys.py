@@ -22,7 +22,8 @@ COLUMNS = [
 ]
 MAJORITY = 3  # of five votes
 RANKS = (10, 50, 100, 500)
-DEFINITIONS = ("given < 3 votes", "other >= 3 votes", "other > given votes")
+BY_MAJORITY = "other >= 3 votes"
+DEFINITIONS = ("given < 3 votes", BY_MAJORITY, "other > given votes")
 
 
 class Verified(NamedTuple):

@@ -27,7 +27,7 @@ ODD_TEXTS = [
 
 
 def issue(rank: int, text: str) -> tuple[Any, ...]:
-    return (rank, rank * 7, f"train/{rank}", "train", "neg", "pos", 0.1 / 3, -1 / 3, text)
+    return (rank, rank * 7, f"train/{rank}", "train", "neg", "pos", 0.1 / 3, -1 / 3, text, "")
 
 
 def test_issues_come_back_exactly(tmp_path: Path) -> None:

@@ -87,3 +87,15 @@ def test_a_figure_within_its_tolerance_says_so(
     assert "Every published figure is reproduced within its tolerance." in out
     assert "Planted errors:" in out
     assert "labels look wrong" in out
+
+
+def test_an_unfit_finder_gets_a_verdict_and_what_to_do_instead_of_a_count() -> None:
+    accuracy = {"ci95": [0.001, 0.01], "difference": 0.005, "mcnemar_p": 0.04}
+    accuracy |= {"gained": 520, "lost": 510}
+    reasons = [{"why": "it guesses", "remedy": "add texts"}]
+    issues = {"all": {"count": 2588, "fraction": 0.05}}
+    text = sentence(metrics_of(accuracy, issues, num_examples=50000, reasons=reasons))
+    assert "not fit to judge these labels, because it guesses" in text
+    assert text.endswith("What to do: add texts.")
+    assert "2,588" not in text
+    assert "better" not in text
