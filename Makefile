@@ -9,10 +9,11 @@ PUSH    ?=
 SCOPE   ?=
 REVIEW  ?=
 SIZE    ?= 4000000
+DATA    ?=
 PYTHON  ?= python3
 
 # A value is data: it reaches the commands through the environment, and no shell or make reads it.
-OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW SIZE
+OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW SIZE DATA
 $(foreach name,$(OPTIONS),$(eval export LABEL_ERRORS_$(name) := $$(value $(name))))
 unexport $(OPTIONS)
 MAKEOVERRIDES :=
@@ -24,7 +25,7 @@ STAGES  := $(patsubst pipeline/%.py,%,$(shell grep -l '^STAGE = Stage.$$' pipeli
 FORMATS := $(patsubst pipeline/exchange/%.py,%,$(shell grep -l '^FORMAT = Format.' pipeline/exchange/*.py))
 
 .PHONY: help all demo $(STAGES) study noise scale report track review export test test-faults check \
-	audit bench clean gpu ray requirements
+	audit bench detect clean gpu ray requirements
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -36,6 +37,7 @@ help: ## print this list
 	@echo "make study                    is the gain real? every arm over many seeds, with a control"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
+	@echo "make detect DATA=folder       label errors found, against what people would use instead"
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make track                    log a finished run to MLflow or TensorBoard, as the config says"
@@ -109,6 +111,9 @@ $(VENV)/ready-audit: requirements-audit.txt $(VENV)/ready
 
 bench: $(VENV)/ready-bench
 	$(PY) -m benchmarks.run
+
+detect: $(VENV)/ready
+	$(PY) -m benchmarks.detect
 
 scale: $(VENV)/ready
 	$(PY) -m benchmarks.scale
