@@ -65,7 +65,7 @@ def test_parquet_comes_back_exactly(tmp_path: Path, rows: list[Any]) -> None:
 @often
 @given(rows=records, score=st.floats(allow_nan=False, allow_infinity=False))
 def test_issues_come_back_exactly(tmp_path: Path, rows: list[Any], score: float) -> None:
-    lines = [(n, n, la, "train", la, "b", score, score, t) for n, (t, la) in enumerate(rows)]
+    lines = [(n, n, la, "train", la, "b", score, score, t, "") for n, (t, la) in enumerate(rows)]
     artifacts.save_issues(tmp_path / "issues.csv", iter(lines))
     read = artifacts.load_issues(tmp_path / "issues.csv")
     assert [(row["text"], row["given_label"]) for row in read] == rows
