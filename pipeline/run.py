@@ -41,9 +41,7 @@ def run(
     last = list(stages())[-1]
     wanted = upto or last
     found = out_of_date(loaded, folder, wanted)
-    for name, reason in found.items():
-        if is_news(reason):
-            print(f"{name:<12} runs again: {reason}", file=sys.stderr)
+    tell_why(found)
     for name in found:
         if code := in_own_process(stages()[name], loaded, results):
             sys.exit(code)
@@ -67,6 +65,13 @@ def out_of_date(loaded: Loaded, folder: Run, wanted: str) -> dict[str, str]:
     state = RunState(loaded.config, folder)
     reasons = {name: state.reason(name) for name in (*stages()[wanted].reads, wanted)}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def tell_why(found: dict[str, str]) -> None:
+    """Say on stderr why stages run again."""
+    for name, reason in found.items():
+        if is_news(reason):
+            print(f"{name:<12} runs again: {reason}", file=sys.stderr)
 
 
 def is_news(reason: str) -> bool:

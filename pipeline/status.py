@@ -1,6 +1,5 @@
 """Which stages of a run are out of date, and why."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -9,7 +8,7 @@ from pipeline.config.load import load_config
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
-from pipeline.run import is_news, out_of_date
+from pipeline.run import out_of_date, tell_why
 
 
 def status(
@@ -21,9 +20,7 @@ def status(
     """Print the stages that must run for the one that is wanted, in order; why, on stderr."""
     loaded = load_config(config, set_ or [])
     found = out_of_date(loaded, Run(results / loaded.run), upto or list(stages())[-1])
-    for name, reason in found.items():
-        if is_news(reason):
-            print(f"{name:<12} runs again: {reason}", file=sys.stderr)
+    tell_why(found)
     print(*found)
 
 

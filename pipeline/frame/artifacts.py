@@ -125,16 +125,6 @@ def load_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns)
 
 
-def column_bytes(path: Path, column: str) -> tuple[int, int]:
-    """Return the size of a table's column, packed in the file and unpacked, without reading it."""
-    with reading(path), pq.ParquetFile(path) as file:
-        place = file.schema_arrow.get_field_index(column)
-        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
-        chunks = [group.column(place) for group in groups]
-        packed = sum(chunk.total_compressed_size for chunk in chunks)
-        return packed, sum(chunk.total_uncompressed_size for chunk in chunks)
-
-
 def save_issues(
     path: Path, rows: Iterator[tuple[Any, ...]], columns: tuple[str, ...] = ISSUE_COLUMNS
 ) -> None:

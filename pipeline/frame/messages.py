@@ -55,8 +55,3 @@ def short(path: Path | str) -> str:
 def more_rows(count: int) -> str:
     """Return how many rows are like the one an error line names, " (and 3 more rows)", or ""."""
     return f" (and {count:,} more row{'s' if count > 1 else ''})" if count else ""
-
-
-def gigabytes(size: int) -> str:
-    """Return a number of bytes as "1.5 GB", a small one as "2.0 MB"."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

@@ -17,7 +17,6 @@ class Section(BaseModel):
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 PathText = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00\n\r]+$")]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 

@@ -1,7 +1,7 @@
 """Which examples each fold holds out, and the file of what was trained without them."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def _split(splitter: Any, labels: np.ndarray) -> list[np.ndarray]:
         return [held_out for _, held_out in splitter.split(labels, labels)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoldPlans:
     """How the examples of scopes all and train are held out; more plans than one can be drawn.
 
@@ -61,6 +61,7 @@ class FoldPlans:
     groups: np.ndarray
     options: Crossval
     seed: int
+    _drawn: dict[tuple[str, int, bool], list[np.ndarray]] = field(default_factory=dict)
 
     def __getitem__(self, scope: str) -> list[np.ndarray]:
         """Return the held-out positions of each fold, among the rows of the scope."""
@@ -75,14 +76,17 @@ class FoldPlans:
         return [self[scope], *others]
 
     def _plan(self, scope: str, seed: int, *, shuffle: bool) -> list[np.ndarray]:
-        rows = self.labels.rows(scope)
-        return plan_folds(
-            self.labels.given[rows],
-            folds=getattr(self.options, scope).folds,
-            shuffle=shuffle,
-            seed=seed,
-            groups=self.groups[rows] if self.options.group_duplicates else None,
-        )
+        key = (scope, seed, shuffle)
+        if key not in self._drawn:
+            rows = self.labels.rows(scope)
+            self._drawn[key] = plan_folds(
+                self.labels.given[rows],
+                folds=getattr(self.options, scope).folds,
+                shuffle=shuffle,
+                seed=seed,
+                groups=self.groups[rows] if self.options.group_duplicates else None,
+            )
+        return self._drawn[key]
 
 
 def check_folds(
