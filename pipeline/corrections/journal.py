@@ -1,18 +1,18 @@
 """The journal: every decision of a reviewer, one JSON line each, appended and never rewritten."""
 
-import fcntl
 import json
 import os
 import threading
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from pipeline.corrections.decision import Decision, Source, validated
 from pipeline.corrections.votes import Standing
 from pipeline.frame.errors import DataError, ResourceError
-from pipeline.frame.files import sync_folder
+from pipeline.frame.files import sync_folder, write_all
+from pipeline.frame.lock import Hold, hold
 
 ANY_CONFIG = "--config …"
 MAX_ARGUMENTS = 80  # characters: an error is one line
@@ -80,7 +80,7 @@ class Journal:
             except OSError as error:
                 raise DataError(f"{self.path}: cannot be read: {error.strerror}") from None
             with file:
-                fcntl.flock(file, fcntl.LOCK_SH)
+                hold(file, Hold.SHARED, self.path)
                 torn = self._read_new(file)
             if torn:
                 self._note(f"the last line is incomplete ({len(torn)} bytes) and is not used")
@@ -101,14 +101,7 @@ class Journal:
             if seen is not None and self.standing.versions[first.id, first.reviewer] != seen:
                 raise StaleError
             data = b"".join(map(encode_line, decisions))
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError as error:
-                file.truncate(self._offset)
-                reason = error.strerror or error
-                raise ResourceError(f"{self.path}: cannot be written: {reason}") from error
+            self._write(file, data)
             for decision in decisions:
                 self.standing.add(decision)
             self.lines += len(decisions)
@@ -128,18 +121,36 @@ class Journal:
             self.append([self.source.decide(id_, "undo", None, reviewer=reviewer)], seen=seen)
             return id_
 
+    def _write(self, file: IO[bytes], data: bytes) -> None:
+        """Put `data` on disk at the end, or leave the file as it was.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        end = file.seek(0, os.SEEK_END)
+        try:
+            write_all(file, data)
+            os.fsync(file.fileno())
+        except OSError as error:
+            with suppress(OSError):  # else the next append cuts off what has no end of line
+                file.truncate(end)
+            reason = error.strerror or error
+            raise ResourceError(f"{self.path}: cannot be written: {reason}") from error
+
     @contextmanager
     def _open_for_writing(self) -> Iterator[IO[bytes]]:
         try:
-            is_new = not self.path.exists()
+            is_new, folder_is_new = not self.path.exists(), not self.path.parent.exists()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = self.path.open("a+b", buffering=0)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be written: {error.strerror}") from error
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            hold(file, Hold.ALONE, self.path)
             if is_new:
                 sync_folder(self.path.parent)
+            if folder_is_new:
+                sync_folder(self.path.parent.parent)
             yield file
 
     def _read_new(self, file: IO[bytes]) -> bytes:
@@ -184,7 +195,7 @@ class Journal:
             file.truncate(self._offset)
             self._note(f"an incomplete last line ({len(torn)} bytes, never saved) was cut off")
             return
-        file.write(b"\n")
+        self._write(file, b"\n")
         self._take(torn + b"\n")
 
     def _note(self, text: str) -> None:

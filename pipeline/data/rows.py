@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ResourceError
-from pipeline.frame.files import atomic_write
+from pipeline.frame.files import atomic_write, write_all
 
 
 class TokenRows:
@@ -60,8 +60,7 @@ class ArrayFile:
         try:
             with self.path.open("r+b", buffering=0) as file:
                 file.seek(self.start + first * self.row_bytes)
-                while data:
-                    data = data[file.write(data) :]
+                write_all(file, data)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be written: {error.strerror}") from error
 

@@ -50,6 +50,17 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """Write all of `data` to an unbuffered file: a disk that runs full writes a part and says so.
+
+    Raises:
+        OSError: no space left; a part may have been written.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
 def _remove(path: Path | None) -> None:
     if path is not None:
         with contextlib.suppress(OSError):
