@@ -14,10 +14,12 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.tag import Tag
 
 from pipeline.frame.errors import ConfigError
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 256 * 1024  # names of classes by the thousand; reading them takes 3 seconds
 MAX_DEPTH = 20
 
 Key = tuple[str | int, ...]
@@ -60,7 +62,16 @@ def _nearest_file(path: Path) -> str:
 
 
 class _Constructor(RoundTripConstructor):
-    """Keeps duplicate keys for the report instead of stopping at the first."""
+    """Takes every key as it is written: 1.0, 01 and true are names of keys, no values.
+
+    Keeps duplicate keys for the report instead of stopping at the first.
+    """
+
+    def construct_mapping(self, node: Any, maptyp: Any, deep: bool = False) -> Any:
+        for key_node, _ in node.value:
+            if isinstance(key_node, ScalarNode):
+                key_node.ctag = Tag(suffix="tag:yaml.org,2002:str")
+        return super().construct_mapping(node, maptyp, deep=deep)
 
     def check_mapping_key(
         self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any

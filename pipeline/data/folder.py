@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.data.examples import Examples
 from pipeline.data.files import decode
+from pipeline.data.labels import find_alike, how_alike
 from pipeline.data.sources import FolderDataset, SplitByName, SplitDrawn
 from pipeline.data.splits import check_splits, draw_test_split
 from pipeline.frame.errors import DataError
@@ -105,6 +106,11 @@ def _class_names(folder: Path) -> list[str]:
         raise DataError(
             f"{short(folder)}: has {len(names)} folders with *{SUFFIX} files and 2 classes are "
             f"needed; {_tables_in(folder) or 'name the folder that holds the class folders'}"
+        )
+    if pair := find_alike(names):
+        raise DataError(
+            f"{short(folder)}: folder {shown(pair[0])} differs from {shown(pair[1])} "
+            f"{how_alike(*pair)}; make them one, or list both in dataset.classes"
         )
     return names
 

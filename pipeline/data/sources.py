@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from pipeline.data.examples import Examples
+from pipeline.data.labels import FOUND
 from pipeline.frame.section import Name, PathText, Section, about, chosen_by, imported, one_of
 
 
 def check_classes(classes: Any) -> Any:
-    """Return `classes` if it is null, a list of names, or a map from label to name.
+    """Return `classes` if it is null, FOUND, a list of names, or a map from label to name.
 
     Raises:
         ValueError: it is something else, or a name occurs twice.
     """
-    if classes is None:
-        return None
+    if classes is None or classes == FOUND:
+        return classes
     names = list(classes.values()) if isinstance(classes, dict) else classes
     if not isinstance(names, list) or len(names) < 2:
-        raise ValueError("must be null, a list of at least 2 names, or a map label: name")
+        raise ValueError(f"must be null, {FOUND}, a list of at least 2 names, or a map label: name")
     if not all(isinstance(name, str) and name for name in names):
         raise ValueError("must hold names only; put quotes around a number")
     if len(set(names)) < len(names):
@@ -96,7 +97,10 @@ class TableDataset(Section):
     id_column: Annotated[Name | None, about("null: train/0, train/1, ... by position in the file")]
     classes: Annotated[
         Classes,
-        about("null: as found; a list gives their order, a map {1: World} their names"),
+        about(
+            f"null: as found; {FOUND}: however many; a list gives their order, a map {{1: World}} "
+            "their names"
+        ),
     ]
 
     split: Any  # which kinds there are depends on the source

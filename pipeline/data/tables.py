@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.data.columnar import read_parquet
 from pipeline.data.examples import Examples, group_texts
 from pipeline.data.huggingface import read_split, saved_splits
-from pipeline.data.labels import resolve_labels
+from pipeline.data.labels import FOUND, named_numbers, resolve_labels
 from pipeline.data.records import Records, read_csv, read_jsonl
 from pipeline.data.sources import (
     CsvDataset,
@@ -89,12 +89,12 @@ def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
         columns = [part.columns[name] for _, part in parts]
         return columns[0] if len(columns) == 1 else StoredTexts(itertools.chain(*columns))
 
+    written = column(dataset.label_column)
     classes = dataset.classes
-    if classes is None:
-        classes = parts[0][1].class_names.get(dataset.label_column)
-        classes = classes and {str(number): name for number, name in enumerate(classes)}
+    if classes in (None, FOUND) and (names := _names_in_files(dataset, parts)):
+        classes = named_numbers(names, written)
     class_names, labels = resolve_labels(
-        column(dataset.label_column), classes=classes, place=place, column=dataset.label_column
+        written, classes=classes, place=place, column=dataset.label_column
     )
     if dataset.id_column is None:
         numbered = (f"{name}/{position}" for name, part in parts for position in range(len(part)))
@@ -118,6 +118,23 @@ def _read_files(
     if isinstance(split, SplitByColumn):
         names += [split.column] if split.column not in names else []
     return [(path.name.split(".")[0], read(path, names))]
+
+
+def _names_in_files(dataset: TableDataset, parts: Parts) -> list[str] | None:
+    """Return the class names that the files themselves give the numbers of the label column.
+
+    Raises:
+        DataError: two files give them other names.
+    """
+    found = [part.class_names.get(dataset.label_column) for _, part in parts]
+    for (name, _), names in zip(parts, found, strict=True):
+        if names != found[0]:
+            raise DataError(
+                f"{short(dataset.path)}: {shown(name)} gives the labels of column "
+                f"{shown(dataset.label_column)} other names than {shown(parts[0][0])} does; write "
+                "them with one list of names"
+            )
+    return found[0]
 
 
 def _wanted(dataset: TableDataset) -> list[str]:

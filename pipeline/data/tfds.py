@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.examples import Examples
-from pipeline.data.labels import resolve_labels
+from pipeline.data.labels import named_numbers, resolve_labels
 from pipeline.data.sources import TfdsDataset
 from pipeline.data.tables import join_texts
 from pipeline.frame.errors import ConfigError, DataError, NetworkError
@@ -88,7 +88,7 @@ def _labels(values: list[Any], features: Any, dataset: TfdsDataset) -> tuple[lis
     names = getattr(features[dataset.label_key], "names", None)
     return resolve_labels(
         texts,
-        classes={str(number): name for number, name in enumerate(names)} if names else None,
+        classes=named_numbers(names, texts) if names else None,
         place=lambda row: f"{dataset.name} row {row}",
         column=dataset.label_key,
     )

@@ -174,7 +174,10 @@ NOT_A_CONFIG = [
     ("a: " + "[" * 3000 + "]" * 3000, "x.yaml:1:23: is nested too deeply"),
     ("a: " + "{a: " * 50 + "}" * 50, "x.yaml:1:80: is nested too deeply"),
     (b"a: 1\nb: \xff\n", "x.yaml:2:1: is not UTF-8 (byte 8)"),
-    ("a: " + "b" * MAX_BYTES, f"x.yaml: is {MAX_BYTES + 3} bytes; a config has at most 65536"),
+    (
+        "a: " + "b" * MAX_BYTES,
+        f"x.yaml: is {MAX_BYTES + 3} bytes; a config has at most {MAX_BYTES}",
+    ),
 ]
 
 

@@ -208,7 +208,14 @@ def test_numbers_of_a_json_file_stay_as_they_are_written(tmp_path: Path) -> None
 
 
 LABELS = {
-    "whole floats": (["0.0", "1.0", "1"], None, ["0", "1"], [0, 1, 1]),
+    "whole floats": (["10.0", "1.0", "2.0"], None, ["1.0", "2.0", "10.0"], [2, 0, 1]),
+    "whole floats, declared": (["1.0", "2.0"], ["neg", "pos"], ["neg", "pos"], [0, 1]),
+    "more than are derived": (
+        [f"c{n}" for n in range(12)],
+        "found",
+        sorted(f"c{n}" for n in range(12)),
+        [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 2, 3],
+    ),
     "from one": (["1", "2", "10"], None, ["1", "2", "10"], [0, 1, 2]),
     "a gap": (["0", "2", "0"], None, ["0", "2"], [0, 1, 0]),
     "names by code point": (["b", "B2", "a"], None, ["B2", "a", "b"], [2, 0, 1]),
@@ -217,6 +224,8 @@ LABELS = {
     "declared for numbers": (["1", "2"], ["neg", "pos"], ["neg", "pos"], [0, 1]),
     "a map": (["-1", "1"], {"-1": "neg", "1": "pos"}, ["neg", "pos"], [0, 1]),
     "a map of floats": (["1.0", "2.0"], {"1": "neg", "2": "pos"}, ["neg", "pos"], [0, 1]),
+    "a map from floats": (["1.0", "2"], {"1.0": "neg", "2.0": "pos"}, ["neg", "pos"], [0, 1]),
+    "a map of both": (["1.0", "1"], {"1": "whole", "1.0": "half"}, ["whole", "half"], [1, 0]),
     "true and false": (["true", "false"], None, ["false", "true"], [1, 0]),
     "declared, one is unused": (["a", "b"], ["a", "b", "c"], ["a", "b", "c"], [0, 1]),
 }
@@ -234,7 +243,7 @@ def test_labels(case: str, tmp_path: Path) -> None:
 
 TYPED = {
     "booleans": (pa.array([True, False, True, False]), ["false", "true"], [1, 0, 1, 0]),
-    "whole floats": (pa.array([1.0, 0.0, 1.0, 0.0]), ["0", "1"], [1, 0, 1, 0]),
+    "whole floats": (pa.array([1.0, 0.0, 1.0, 0.0]), ["0.0", "1.0"], [1, 0, 1, 0]),
     "small integers": (pa.array([2, 1, 2, 1], pa.uint8()), ["1", "2"], [1, 0, 1, 0]),
     "a dictionary": (pa.array(["b", "a", "b", "a"]).dictionary_encode(), ["a", "b"], [1, 0, 1, 0]),
 }
