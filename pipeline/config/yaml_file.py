@@ -67,7 +67,9 @@ class _Constructor(RoundTripConstructor):
     Keeps duplicate keys for the report instead of stopping at the first.
     """
 
-    def construct_mapping(self, node: Any, maptyp: Any, deep: bool = False) -> Any:
+    def construct_mapping(  # type: ignore[override]
+        self, node: Any, maptyp: Any, deep: bool = False
+    ) -> Any:
         for key_node, _ in node.value:
             if isinstance(key_node, ScalarNode):
                 key_node.ctag = Tag(suffix="tag:yaml.org,2002:str")
