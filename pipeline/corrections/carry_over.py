@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.config.load import Loaded
 from pipeline.corrections.apply import source_of
 from pipeline.corrections.decision import Decision, Source, text_sha256
-from pipeline.corrections.journal import Journal, parse_line
+from pipeline.corrections.journal import Journal, parse_line, unfinished_lot
 from pipeline.corrections.merge import Imported, read_bytes, take_back
 from pipeline.corrections.queue import journal_path
 from pipeline.corrections.votes import Standing
@@ -62,6 +62,7 @@ def _moved(decision: Decision, ids_of: dict[str, list[str]], source: Source) -> 
         reviewer=decision.reviewer,
         note=decision.note,
         time=decision.time,
+        how=decision.how,
     )
 
 
@@ -73,6 +74,7 @@ def standing_decisions(path: Path) -> list[Decision]:
     """
     standing = Standing()
     lines = read_bytes(path).splitlines(keepends=True)
+    lines = lines[: len(lines) - unfinished_lot(lines)]
     for number, line in enumerate(lines, start=1):
         try:
             standing.add(parse_line(line))

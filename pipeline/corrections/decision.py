@@ -19,11 +19,17 @@ Reviewer = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\
 Note = Annotated[str, Field(max_length=2000)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fingerprint = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+LotName = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
 
 
 class Decision(BaseModel):
-    """One line of the journal. label: the class afterwards; None for drop, unsure and undo."""
+    """One line of the journal. label: the class afterwards; None for drop, unsure and undo.
+
+    how: "blind" without the model's opinion, "audit" likewise and drawn by chance, "settle" the
+    last word on what others disagree on. lot, lot_size: of many decided with one key, which stand
+    or fall together. A line without these says nothing of them.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -36,6 +42,9 @@ class Decision(BaseModel):
     reviewer: Reviewer
     note: Note
     dataset: Fingerprint
+    how: Literal["blind", "audit", "settle"] | None = None
+    lot: LotName | None = None
+    lot_size: Annotated[int, Field(ge=2)] | None = None
 
     @model_validator(mode="after")
     def _label_fits(self) -> Self:
@@ -82,6 +91,7 @@ class Source:
         reviewer: str,
         note: str = "",
         time: str | None = None,
+        how: str | None = None,
     ) -> Decision:
         """Return a checked decision about the example `id_`, made now unless `time` is given.
 
@@ -101,6 +111,7 @@ class Source:
             "reviewer": reviewer,
             "note": note,
             "dataset": self.fingerprint,
+            "how": how,
         }
         made = validated(values)
         if problem := self.problem(made):

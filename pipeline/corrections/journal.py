@@ -2,8 +2,9 @@
 
 import json
 import os
+import secrets
 import threading
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -36,7 +37,44 @@ def parse_line(line: bytes) -> Decision:
 
 
 def encode_line(decision: Decision) -> bytes:
-    return json.dumps(decision.model_dump(), ensure_ascii=False).encode() + b"\n"
+    values = decision.model_dump(exclude_defaults=True)  # of how and lot: the others have none
+    return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+
+
+def as_lot(decisions: list[Decision]) -> list[Decision]:
+    """Return decisions that stand or fall together: a journal holds all of them, or none."""
+    lot = {"lot": secrets.token_hex(8), "lot_size": len(decisions)}
+    return [each.model_copy(update=lot) for each in decisions] if len(decisions) > 1 else decisions
+
+
+def as_single(decision: Decision) -> Decision:
+    """Return a decision that is in no lot, for a journal that may not get the rest of it."""
+    return decision.model_copy(update={"lot": None, "lot_size": None})
+
+
+def unfinished_lot(lines: list[bytes]) -> int:
+    """Return how many of the last lines are of a lot that is not all there: a crash cut it off."""
+    last = lot_of(lines[-1]) if lines else None
+    if last is None:
+        return 0
+    name, size = last
+    count = 0
+    for line in reversed(lines):
+        if lot_of(line) != (name, size):
+            break
+        count += 1
+    return count if count < size else 0
+
+
+def lot_of(line: bytes) -> tuple[str, int] | None:
+    """Return name and size of the lot that a line is in, None for a decision alone."""
+    if b'"lot"' not in line:
+        return None
+    try:
+        decision = parse_line(line)
+    except DataError:
+        return None
+    return (decision.lot, decision.lot_size or 0) if decision.lot else None
 
 
 class Journal:
@@ -83,12 +121,14 @@ class Journal:
                 hold(file, Hold.SHARED, self.path)
                 torn = self._read_new(file)
             if torn:
-                self._note(f"the last line is incomplete ({len(torn)} bytes) and is not used")
+                self._note(f"the end is incomplete ({len(torn)} bytes) and is not used")
 
-    def append(self, decisions: list[Decision], *, seen: int | None = None) -> None:
+    def append(self, decisions: list[Decision], *, seen: Sequence[int] | None = None) -> None:
         """Write decisions and return when they are on disk: all of them, or none.
 
-        seen: the version of the (first) example and reviewer the caller knows; None: any.
+        A crash may leave the first few of them, except of a lot.
+
+        seen: for each, the version of its example and reviewer the caller knows; None: any.
 
         Raises:
             StaleError: there is a later version. ResourceError: the disk is full.
@@ -97,8 +137,8 @@ class Journal:
             torn = self._read_new(file)
             if torn:
                 self._repair(file, torn)
-            first = decisions[0]
-            if seen is not None and self.standing.versions[first.id, first.reviewer] != seen:
+            versions = [self.standing.versions[d.id, d.reviewer] for d in decisions]
+            if seen is not None and versions != list(seen):
                 raise StaleError
             data = b"".join(map(encode_line, decisions))
             self._write(file, data)
@@ -107,19 +147,19 @@ class Journal:
             self.lines += len(decisions)
             self._offset += len(data)
 
-    def undo(self, reviewer: str, among: Container[str] | None = None) -> str | None:
-        """Take back the last standing decision of `reviewer`; return its id, None without one.
+    def undo(self, reviewer: str, among: Container[str] | None = None) -> list[str]:
+        """Take back the last standing decision of `reviewer`, or the lot it is in; return its ids.
 
         among: ids of which one must be; None: any.
         """
         with self._thread_lock:
             self.refresh()
-            id_ = self.standing.last_id(reviewer, among)
-            if id_ is None:
-                return None
-            seen = self.standing.versions[id_, reviewer]
-            self.append([self.source.decide(id_, "undo", None, reviewer=reviewer)], seen=seen)
-            return id_
+            ids = self.standing.last_ids(reviewer, among)
+            if ids:
+                undone = [self.source.decide(id_, "undo", None, reviewer=reviewer) for id_ in ids]
+                seen = [self.standing.versions[id_, reviewer] for id_ in ids]
+                self.append(as_lot(undone), seen=seen)
+            return ids
 
     def _write(self, file: IO[bytes], data: bytes) -> None:
         """Put `data` on disk at the end, or leave the file as it was.
@@ -154,7 +194,7 @@ class Journal:
             yield file
 
     def _read_new(self, file: IO[bytes]) -> bytes:
-        """Take in the lines after the last known one; return what follows the last newline."""
+        """Take in the lines after the last known one; return what a crash left half-written."""
         state = os.fstat(file.fileno())
         if state.st_ino != self._inode or state.st_size < self._offset:
             self._forget()
@@ -162,9 +202,11 @@ class Journal:
         file.seek(self._offset)
         data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
-        for line in whole.splitlines(keepends=True):
+        lines = whole.splitlines(keepends=True)
+        lines = lines[: len(lines) - unfinished_lot(lines)]
+        for line in lines:
             self._take(line)
-        return data[len(whole) :]
+        return data[sum(map(len, lines)) :]
 
     def _take(self, line: bytes) -> None:
         hint = ""
@@ -188,15 +230,21 @@ class Journal:
         return f"; `{command}` keeps what still fits"
 
     def _repair(self, file: IO[bytes], torn: bytes) -> None:
-        """Finish a last line that only lacks its newline; cut off one that a crash broke."""
+        """Finish a last line that only lacks its newline; cut off what a crash broke."""
+        ended = torn if torn.endswith(b"\n") else torn + b"\n"
+        lines = ended.splitlines(keepends=True)
         try:
-            parse_line(torn)
+            for line in lines:
+                parse_line(line)
         except DataError:
+            lines = []
+        if not lines or unfinished_lot(lines):
             file.truncate(self._offset)
-            self._note(f"an incomplete last line ({len(torn)} bytes, never saved) was cut off")
+            self._note(f"an incomplete end ({len(torn)} bytes, never saved) was cut off")
             return
         self._write(file, b"\n")
-        self._take(torn + b"\n")
+        for line in lines:
+            self._take(line)
 
     def _note(self, text: str) -> None:
         line = f"{self.path}: {text}"

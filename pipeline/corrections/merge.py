@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.corrections.decision import Decision, instant
-from pipeline.corrections.journal import Journal
+from pipeline.corrections.journal import Journal, as_single
 from pipeline.frame.errors import DataError
 
 
@@ -31,7 +31,7 @@ def take_back(journal: Journal, decisions: Iterable[Decision]) -> Imported:
         count += 1
     new = [decision for decision in latest.values() if not _is_known(journal, decision)]
     if new:
-        journal.append(new)
+        journal.append([as_single(decision) for decision in new])
     return Imported(added=len(new), known=len(latest) - len(new), replaced=count - len(latest))
 
 

@@ -18,6 +18,7 @@ from pipeline.frame.stage import check_made_from
 
 FOLDER = Path("corrections")
 SHOWS = ("all", "open", "decided", "disagree")
+KEYS = 9  # classes that have a key of their own
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Queue:
 
     def __post_init__(self) -> None:
         self.places = {item.id: place for place, item in enumerate(self.items)}
+        self.class_index = {name: i for i, name in enumerate(self.source.class_names)}
 
     @property
     def source(self) -> Source:
@@ -64,6 +66,21 @@ class Queue:
     def decisions(self, item: Item) -> dict[str, Decision]:
         """Return reviewer -> standing decision about `item`."""
         return self.journal.standing.of(item.id)
+
+    def choices(self, item: Item) -> list[str]:
+        """Return the classes in the order of their keys: of many, the most probable first.
+
+        Of many classes the given one is always among those with a key.
+        """
+        names = self.source.class_names
+        if len(names) <= KEYS or item.pred_probs is None:
+            return names
+        order = np.argsort(-item.pred_probs, kind="stable")
+        found = [names[i] for i in order]
+        if found.index(item.given) >= KEYS:
+            found.remove(item.given)
+            found.insert(KEYS - 1, item.given)
+        return found
 
     def select(self, *, show: str = "all", query: str = "", reviewer: str = "") -> list[Item]:
         """Return the items a list shows. open, decided: by this reviewer. query: in text or id."""
@@ -96,8 +113,8 @@ class Queue:
         id_ = self.journal.standing.last_id(reviewer, among=self.places)
         return None if id_ is None else self.journal.standing.of(id_)[reviewer]
 
-    def undo(self, reviewer: str) -> str | None:
-        """Take back the last decision of `reviewer` about one of the items; return its id."""
+    def undo(self, reviewer: str) -> list[str]:
+        """Take back the last decision of `reviewer` about an item, or its lot; return the ids."""
         return self.journal.undo(reviewer, among=self.places)
 
     def progress(self, reviewer: str) -> dict[str, int]:

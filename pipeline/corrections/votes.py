@@ -54,6 +54,18 @@ class Standing:
         ids = reversed(self.last.get(reviewer, []))
         return next((id_ for id_ in ids if among is None or id_ in among), None)
 
+    def last_ids(self, reviewer: str, among: Container[str] | None = None) -> list[str]:
+        """Return the id of the last decision of `reviewer` that stands, or its lot, it last."""
+        last = self.last_id(reviewer, among)
+        if last is None:
+            return []
+        lot = self.stacks[last][reviewer][-1].lot
+        if lot is None:
+            return [last]
+        latest_first = dict.fromkeys(reversed(self.last[reviewer]))
+        found = [id_ for id_ in latest_first if self.stacks[id_][reviewer][-1].lot == lot]
+        return found[::-1]
+
     def of(self, id_: str) -> dict[str, Decision]:
         """Return reviewer -> standing decision of one example."""
         return {who: stack[-1] for who, stack in self.stacks.get(id_, {}).items() if stack}

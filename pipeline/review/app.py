@@ -97,7 +97,8 @@ class ReviewPage:
             decisions=decisions,
             mine=decisions.get(view["reviewer"]),
             version=self.queue.journal.standing.versions[item.id, view["reviewer"]],
-            class_names=self.queue.source.class_names,
+            choices=self.queue.choices(item),
+            class_index=self.queue.class_index,
         )
 
     def _page(self, name: str, view: dict[str, Any], **values: Any) -> Response:
@@ -143,7 +144,7 @@ class ReviewPage:
         return await self._change(request, self._undo, set())
 
     async def _change(
-        self, request: Request, change: Callable[[dict[str, Any]], str], keys: set[str]
+        self, request: Request, change: Callable[[dict[str, Any]], str | list[str]], keys: set[str]
     ) -> Response:
         """Answer {"saved": what} when the journal has it, {"error": why} otherwise."""
         try:
@@ -180,14 +181,14 @@ class ReviewPage:
         seen = values["seen"]
         if type(seen) is not int:
             raise ValueError("seen is not a number")
-        self.queue.journal.append([decision], seen=seen)
+        self.queue.journal.append([decision], seen=[seen])
         return decision.id
 
-    def _undo(self, values: dict[str, Any]) -> str:
-        id_ = self.queue.undo(values["reviewer"])
-        if id_ is None:
+    def _undo(self, values: dict[str, Any]) -> list[str]:
+        ids = self.queue.undo(values["reviewer"])
+        if not ids:
             raise DataError("There is nothing to undo.")
-        return id_
+        return ids
 
 
 def clean_name(value: Any) -> str:

@@ -6,14 +6,15 @@ from rich.panel import Panel
 from rich.text import Text
 
 from pipeline.corrections.journal import StaleError
-from pipeline.corrections.queue import Item, Queue
+from pipeline.corrections.queue import KEYS, Item, Queue
 from pipeline.corrections.votes import disagree
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import for_terminal, readable
 from pipeline.review.app import clean_name, probability_text, said
 
 HELP = (
-    "k keep · s suggestion · 1-9 class · d drop · u unsure · z undo · n next · p previous · "
+    "k keep · s suggestion · 1-9 class · c TEXT the class with TEXT in its name · d drop · "
+    "u unsure · z undo · n next · p previous · "
     "m TEXT note for the next decision · / TEXT search · h help · q quit"
 )
 
@@ -84,11 +85,15 @@ class Session:
         text = for_terminal(readable(item.text))
         self.console.print(Panel(Text(text), title=Text(for_terminal(title)), title_align="left"))
         names = []
-        for place, name in enumerate(self.queue.source.class_names, start=1):
-            probs = item.pred_probs
-            chance = "" if probs is None else f" {probability_text(probs[place - 1])}"
+        choices = self.queue.choices(item)
+        shown = choices[:KEYS] if len(choices) > KEYS else choices
+        for place, name in enumerate(shown, start=1):
+            probs, index = item.pred_probs, self.queue.class_index[name]
+            chance = "" if probs is None else f" {probability_text(probs[index])}"
             mark = {item.given: " (labelled)", item.suggested: " (suggested)"}.get(name, "")
             names.append(f"{place} {for_terminal(name)}{chance}{mark}")
+        if len(shown) < len(choices):
+            names.append(f"and {len(choices) - len(shown)} others: c TEXT")
         self.console.print(Columns([Text(name) for name in names], padding=(0, 3)))
         decisions = self.queue.decisions(item)
         if decisions:
@@ -99,12 +104,14 @@ class Session:
         self.console.print(Text(for_terminal(text)))
 
     def _decision(self, command: str, item: Item) -> tuple[str, str | None] | None:
-        names = self.queue.source.class_names
+        names = self.queue.choices(item)
         if command in ("d", "u"):
             return {"d": "drop", "u": "unsure"}[command], None
         label = {"k": item.given, "s": item.suggested}.get(command)
         if command.isascii() and command.isdigit() and 0 < int(command) <= len(names):
             label = names[int(command) - 1]
+        if command.startswith("c "):
+            label = the_one_named(command[2:], names)
         if label is None:
             return None
         return "keep" if label == item.given else "relabel", label
@@ -115,7 +122,7 @@ class Session:
             item.id, decision, label, reviewer=self.reviewer, note=self.note
         )
         try:
-            journal.append([made], seen=journal.standing.versions[item.id, self.reviewer])
+            journal.append([made], seen=[journal.standing.versions[item.id, self.reviewer]])
         except StaleError:
             self.say("You decided on this in another window; this is how it stands now.")
             return item
@@ -134,11 +141,11 @@ class Session:
         except DataError as error:
             self.say(str(error))
             return item
-        if undone is None:
+        if not undone:
             self.say("There is nothing to undo.")
             return item
-        self.say(f"undone: {undone}")
-        return self.queue.items[self.queue.places[undone]]
+        self.say(f"undone: {undone[0] if len(undone) == 1 else f'{len(undone)} decisions'}")
+        return self.queue.items[self.queue.places[undone[-1]]]
 
     def _step(self, item: Item, step: int) -> Item:
         found = self.queue.select(query=self.query)
@@ -152,3 +159,11 @@ class Session:
     def _first_open(self) -> Item | None:
         found = self.queue.select(show="open", reviewer=self.reviewer)
         return found[0] if found else None
+
+
+def the_one_named(text: str, names: list[str]) -> str | None:
+    """Return the class of that name, or the only one that has `text` in its name; else None."""
+    wanted = text.strip().casefold()
+    exact = [name for name in names if name.casefold() == wanted]
+    found = exact or [name for name in names if wanted and wanted in name.casefold()]
+    return found[0] if len(found) == 1 else None

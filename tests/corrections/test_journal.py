@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.corrections.decision import Source
-from pipeline.corrections.journal import Journal, StaleError, encode_line, parse_line
+from pipeline.corrections.journal import Journal, StaleError, as_lot, encode_line, parse_line
+from pipeline.corrections.merge import take_back
 from pipeline.corrections.votes import consensus, disagree
 from pipeline.frame.errors import DataError, ResourceError
 
@@ -44,12 +45,12 @@ def test_the_later_decision_wins_and_undo_brings_the_earlier_back(source, tmp_pa
     journal.append([decide(source, "train/0", "drop")])
     assert journal.standing.of("train/0")["Ann"].decision == "drop"
     assert journal.standing.superseded == 1
-    assert journal.undo("Ann") == "train/0"
+    assert journal.undo("Ann") == ["train/0"]
     assert journal.standing.of("train/0")["Ann"].decision == "keep"
     assert journal.standing.superseded == 0
-    assert journal.undo("Ann") == "train/0"
+    assert journal.undo("Ann") == ["train/0"]
     assert journal.standing.of("train/0") == {}
-    assert journal.undo("Ann") is None
+    assert journal.undo("Ann") == []
     assert Journal(journal.path, source).standing.all() == []
 
 
@@ -57,7 +58,7 @@ def test_undo_takes_back_the_last_decision_of_that_reviewer_only(source, tmp_pat
     journal = Journal(tmp_path / "j.jsonl", source)
     for id_, who in (("train/0", "Ann"), ("train/1", "Ann"), ("train/2", "Bob")):
         journal.append([decide(source, id_, who=who)])
-    assert journal.undo("Ann") == "train/1"
+    assert journal.undo("Ann") == ["train/1"]
     assert {d.id for d in journal.standing.all()} == {"train/0", "train/2"}
 
 
@@ -78,11 +79,11 @@ def test_a_majority_decides_and_a_tie_does_not(source):
 def test_an_older_version_is_refused_and_another_reviewer_is_not(source, tmp_path):
     path = tmp_path / "j.jsonl"
     first, second = Journal(path, source), Journal(path, source)
-    first.append([decide(source, "train/0")], seen=0)
+    first.append([decide(source, "train/0")], seen=[0])
     with pytest.raises(StaleError):
-        second.append([decide(source, "train/0", "drop")], seen=0)
-    second.append([decide(source, "train/0", "drop", "Bob")], seen=0)
-    second.append([decide(source, "train/0", "drop")], seen=1)
+        second.append([decide(source, "train/0", "drop")], seen=[0])
+    second.append([decide(source, "train/0", "drop", "Bob")], seen=[0])
+    second.append([decide(source, "train/0", "drop")], seen=[1])
     assert len(Journal(path, source).standing.of("train/0")) == 2
 
 
@@ -231,3 +232,98 @@ def test_two_processes_lose_nothing(tmp_path):
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     lines = [json.loads(line) for line in Path(path).read_text().splitlines()]
     assert len({(line["id"], line["reviewer"]) for line in lines}) == len(lines) == 120
+
+
+# --- lots ------------------------------------------------------------------------------------
+
+
+def lot_of(source: Source, *ids: str) -> list:
+    return as_lot([decide(source, id_, "drop") for id_ in ids])
+
+
+def test_a_line_of_one_decision_is_as_it_always_was(source):
+    line = json.loads(encode_line(decide(source, "train/0")))
+    assert not {"lot", "lot_size", "how"} & set(line)
+    assert parse_line(json.dumps(line).encode()).lot is None
+
+
+def test_a_lot_is_undone_with_one_undo_and_what_came_after_it_first(source, tmp_path):
+    journal = Journal(tmp_path / "j.jsonl", source)
+    journal.append([decide(source, "train/1", "keep")])
+    journal.append(lot_of(source, "train/0", "train/1", "train/2"))
+    journal.append([decide(source, "train/2", "unsure")])
+    assert journal.undo("Ann") == ["train/2"]
+    assert journal.undo("Ann") == ["train/0", "train/1", "train/2"]
+    assert [(d.id, d.decision) for d in journal.standing.all()] == [("train/1", "keep")]
+    assert Journal(journal.path, source).standing == journal.standing
+
+
+def test_a_lot_that_a_crash_cut_off_anywhere_is_none(source, tmp_path):
+    """Cut at every byte: all of it, or nothing; what was there before stays."""
+    path = tmp_path / "j.jsonl"
+    before = encode_line(decide(source, "train/9"))
+    lot = b"".join(map(encode_line, lot_of(source, "train/0", "train/1", "train/2")))
+    for cut in range(len(lot) + 1):
+        path.write_bytes(before + lot[:cut])
+        journal = Journal(path, source)
+        ids = {d.id for d in journal.standing.all()}
+        assert ids == (
+            {"train/9"} | ({f"train/{i}" for i in range(3)} if cut == len(lot) else set())
+        )
+        if cut % 97 == 0 or cut >= len(lot) - 1:
+            journal.append([decide(source, "train/5")])
+            size = 3 * (cut >= len(lot) - 1)  # only the newline was missing
+            assert len(Journal(path, source).standing.all()) == 2 + size
+
+
+def test_a_lot_taken_elsewhere_in_parts_is_a_number_of_single_decisions(source, tmp_path):
+    part = lot_of(source, "train/0", "train/1", "train/2")[:2]
+    journal = Journal(tmp_path / "j.jsonl", source)
+    take_back(journal, part)
+    assert len(Journal(journal.path, source).standing.all()) == 2
+
+
+def test_a_stale_member_refuses_the_lot(source, tmp_path):
+    journal = Journal(tmp_path / "j.jsonl", source)
+    journal.append([decide(source, "train/1")])
+    with pytest.raises(StaleError):
+        journal.append(lot_of(source, "train/0", "train/1"), seen=[0, 0])
+    assert len(journal.standing.all()) == 1
+
+
+KILLED_IN_A_LOT = """
+    import os, sys
+    from pathlib import Path
+    from tests.review.site import make_examples
+    from pipeline.corrections.apply import source_of
+    from pipeline.corrections.journal import Journal, as_lot
+    from pipeline.data.examples import fingerprint
+
+    examples = make_examples()
+    source = source_of(examples, fingerprint(examples))
+    journal = Journal(Path(sys.argv[1]), source)
+    for start in range(0, 80, 8):
+        ids = examples.ids[start : start + 8]
+        journal.append(as_lot([source.decide(i, "drop", None, reviewer="Ann") for i in ids]))
+        print(start, flush=True)
+"""
+
+
+@pytest.mark.parametrize("wanted", [0, 2, 5, 8])
+def test_acknowledged_lots_survive_kill_9_all_or_none(source, tmp_path, wanted):
+    path = tmp_path / "j.jsonl"
+    code = textwrap.dedent(KILLED_IN_A_LOT)
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    last = ""
+    for line in writer.stdout:
+        last = line.strip()
+        if int(last) // 8 >= wanted:
+            break
+    os.kill(writer.pid, signal.SIGKILL)
+    last = ([last, *writer.stdout.read().split()])[-1]
+    writer.wait()
+    writer.stdout.close()
+    standing = Journal(path, source).standing.all()
+    assert len(standing) % 8 == 0 and len(standing) >= int(last) + 8

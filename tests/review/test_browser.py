@@ -111,6 +111,57 @@ def test_undo_by_keyboard(window, site):
     window.problems.clear()  # the refused request is in the console
 
 
+def test_keys_that_come_fast_wait_for_their_turn(window, site):
+    window.open("train/0")
+    window.page.keyboard.type("ksdus", delay=0)
+    window.page.locator("#progress b", has_text="5").wait_for()
+    said = [(line["id"], line["decision"]) for line in site.lines()]
+    kinds = ["keep", "relabel", "drop", "unsure", "relabel"]
+    assert said == [(f"train/{i}", kind) for i, kind in enumerate(kinds)]
+    window.page.keyboard.press("z")
+    window.page.wait_for_selector("text=undone: train/4")
+    assert window.id == "train/4"
+
+
+def test_a_note_without_a_decision_is_kept(window, site):
+    window.open("train/0")
+    window.page.keyboard.press("m")
+    window.page.keyboard.type("half a thought")
+    window.page.keyboard.press("Escape")
+    window.press("n")
+    assert window.page.locator("#note").input_value() == ""
+    window.page.reload()
+    window.press("p")
+    assert window.page.locator("#note").input_value() == "half a thought"
+    window.press("u")
+    assert site.lines()[0]["note"] == "half a thought"
+    window.open("train/1")
+    assert window.page.locator("#note").input_value() == ""
+
+
+def test_enter_opens_the_first_of_a_list(window):
+    window.press("Enter")
+    assert window.id == "train/0"
+
+
+def test_of_150_classes_the_probable_come_first_and_the_others_are_found(chromium, serve_run):
+    names = tuple(f"department {i:03d} of a long-named organisation" for i in range(150))
+    site = serve_run(make_examples([f"text {i}" for i in range(300)], names))
+    window = Window(chromium, site, width=390)
+    window.open("train/7")
+    shown = window.page.locator(".class:visible")
+    assert shown.count() == 9 and shown.first.get_attribute("data-label") == names[8]
+    assert shown.nth(8).get_attribute("data-label") == names[7]  # as given: k and s are there
+    assert window.page.evaluate("document.documentElement.scrollWidth") <= 390
+    window.page.keyboard.press("c")
+    window.page.keyboard.type("department 123")
+    assert shown.count() == 1
+    window.press("Enter")
+    assert site.lines()[0]["label"] == names[123]
+    assert window.problems == []
+    window.context.close()
+
+
 def test_search_note_and_moving_by_keyboard(window, site):
     window.page.keyboard.press("/")
     window.page.keyboard.type("number 7 ")
@@ -139,7 +190,8 @@ def test_two_browsers_lose_nothing(chromium, site):
     for window in (first, second):
         window.open("train/0")
     first.press("k")
-    second.press("d")  # refused: the page reloads and shows what stands
+    second.page.keyboard.press("d")  # refused: the page shows what stands
+    second.page.wait_for_selector("#status.problem")
     assert second.id == "train/0"
     assert "another window" in second.page.locator("#status").inner_text()
     assert second.page.locator('[aria-pressed="true"]').get_attribute("data-decision") == "keep"

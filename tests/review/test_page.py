@@ -53,8 +53,8 @@ def test_undo_takes_back_the_last_one(site: Site):
     site.decide("train/0", label="neg")
     site.decide("train/1", "drop")
     body = json.dumps({"reviewer": "Ann"}).encode()
-    assert json.loads(site.ask("/undo", "POST", body)[1]) == {"saved": "train/1"}
-    assert json.loads(site.ask("/undo", "POST", body)[1]) == {"saved": "train/0"}
+    assert json.loads(site.ask("/undo", "POST", body)[1]) == {"saved": ["train/1"]}
+    assert json.loads(site.ask("/undo", "POST", body)[1]) == {"saved": ["train/0"]}
     assert site.ask("/undo", "POST", body)[0] == 400
     assert site.page.queue.progress("Ann")["mine"] == 0
 

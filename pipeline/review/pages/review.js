@@ -1,85 +1,164 @@
 "use strict";
 
-const page = document.body.dataset;
-const status = document.getElementById("status");
-const reviewer = document.getElementById("reviewer");
-const note = document.getElementById("note");
+// The page is kept and only its contents change, so that no key is lost between two examples:
+// what is typed while a decision is on its way waits for its turn.
+let page = document.body.dataset;
 let busy = false;
+const waiting = [];
+const MOST_WAITING = 20;
 
-// A message that survives one change of page.
-const flash = sessionStorage.getItem("flash");
-if (flash) {
-  sessionStorage.removeItem("flash");
-  say(flash, true);
-}
+const $ = (selector) => document.querySelector(selector);
 
 function say(text, isProblem) {
+  const status = $("#status");
   status.textContent = text;
   status.classList.toggle("problem", Boolean(isProblem));
 }
 
-async function send(path, values) {
-  if (busy) return null;
+function fail(text) {
+  waiting.length = 0;
+  say(text, true);
+}
+
+// --- one thing after the other ------------------------------------------------------------------
+
+async function alone(work) {
+  if (busy) return;
   busy = true;
+  try {
+    await work();
+  } finally {
+    busy = false;
+  }
+  if (waiting.length) act(waiting.shift());
+}
+
+async function show(address, { push = true } = {}) {
+  let text, url;
+  try {
+    const response = await fetch(address);
+    text = await response.text();
+    url = response.url;
+    if (!(response.headers.get("Content-Type") || "").startsWith("text/html")) return fail(text);
+  } catch {
+    return fail("The server does not answer. Is it still running?");
+  }
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  const status = $("#status");
+  const said = fresh.querySelector("#status");
+  status.replaceChildren(...said.childNodes);
+  status.classList.remove("problem");
+  said.replaceWith(status);
+  document.title = fresh.title;
+  document.body.replaceWith(fresh.body);
+  page = document.body.dataset;
+  if (push) {
+    history.pushState(null, "", url);
+    window.scrollTo(0, 0);
+  }
+  arrive();
+}
+
+function go(address) {
+  if (address) return alone(() => show(address));
+}
+
+async function send(path, values) {
   say("saving…");
   try {
     const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Page-Token": page.token },
-      body: JSON.stringify({ ...values, reviewer: reviewer.value }),
+      body: JSON.stringify({ ...values, reviewer: $("#reviewer").value }),
     });
     const isJson = (response.headers.get("Content-Type") || "").startsWith("application/json");
     const answer = isJson ? await response.json() : { error: await response.text() };
     if (response.ok) return answer.saved;
     if (response.status === 409) {
-      sessionStorage.setItem("flash", answer.error);
-      location.reload();
+      waiting.length = 0;
+      await show(location.href, { push: false });
+      say(answer.error, true);
       return null;
     }
-    say("NOT saved: " + answer.error, true);
+    fail("NOT saved: " + answer.error);
   } catch {
-    say("NOT saved: the server does not answer. Is it still running?", true);
+    fail("NOT saved: the server does not answer. Is it still running?");
   }
-  busy = false;
   return null;
 }
 
-async function decide(decision, label) {
-  if (!reviewer.value.trim()) {
-    say("Say who you are first: the field at the top.", true);
-    reviewer.focus();
-    return;
-  }
-  const saved = await send("/decide", {
-    id: page.id, decision, label: label ?? null, note: note.value, seen: Number(page.seen),
-  });
-  if (saved !== null) location.assign(page.open);
+// --- decisions ------------------------------------------------------------------------------------
+
+function isNamed() {
+  if ($("#reviewer").value.trim()) return true;
+  fail("Say who you are first: the field at the top.");
+  $("#reviewer").focus();
+  return false;
 }
 
-async function undo() {
-  const saved = await send("/undo", {});
-  if (saved !== null) location.assign("/example?id=" + encodeURIComponent(saved));
+function decide(decision, label) {
+  if (!isNamed()) return;
+  return alone(async () => {
+    const saved = await send("/decide", {
+      id: page.id, decision, label: label ?? null, note: $("#note").value, seen: Number(page.seen),
+    });
+    if (saved === null) return;
+    localStorage.removeItem(draft());
+    await show(page.open);
+  });
+}
+
+function undo() {
+  return alone(async () => {
+    const saved = await send("/undo", {});
+    if (saved === null) return;
+    await show("/example?id=" + encodeURIComponent(saved.at(-1)));
+    say("undone: " + (saved.length === 1 ? saved[0] : saved.length + " decisions"));
+  });
 }
 
 function press(selector) {
-  const button = document.querySelector(selector);
-  if (button) button.click();
+  const button = $(selector);
+  if (button && !button.disabled) button.click();
 }
 
-function go(address) {
-  if (address && !busy) location.assign(address);
+// --- notes and classes that are looked for --------------------------------------------------------
+
+const draft = () => ["note", page.run, $("#reviewer").value, page.id].join("\n");
+
+function find(text) {
+  const wanted = text.trim().toLowerCase();
+  const buttons = [...document.querySelectorAll(".class")];
+  for (const button of buttons) {
+    const name = button.dataset.label.toLowerCase();
+    button.hidden = wanted ? !name.includes(wanted) : button.dataset.rest === "yes";
+  }
+  return buttons.filter((button) => !button.hidden);
+}
+
+function arrive() {
+  if (page.page === "example") {
+    const kept = localStorage.getItem(draft());
+    if (kept !== null) $("#note").value = kept;
+  }
+  if (sessionStorage.getItem("search") && $("#search")) {
+    sessionStorage.removeItem("search");
+    search();
+  }
 }
 
 function search() {
-  const field = document.getElementById("search");
+  const field = $("#search");
   if (field) {
     field.focus();
     field.select();
-  } else {
-    sessionStorage.setItem("search", "1");
-    go(page.list);
+    return;
   }
+  sessionStorage.setItem("search", "1");
+  return go(page.list);
 }
+
+// --- the list -------------------------------------------------------------------------------------
 
 function moveRow(step) {
   const rows = [...document.querySelectorAll("a.row")];
@@ -87,6 +166,8 @@ function moveRow(step) {
   const row = rows[Math.min(Math.max(now + step, 0), rows.length - 1)];
   if (row) row.focus();
 }
+
+const openFirst = () => go($("a.row")?.getAttribute("href"));
 
 const KEYS = {
   example: {
@@ -99,46 +180,96 @@ const KEYS = {
     ArrowRight: () => go(page.next),
     ArrowLeft: () => go(page.previous),
     l: () => go(page.list),
-    m: () => note.focus(),
+    m: () => $("#note").focus(),
+    c: () => $("#find")?.focus(),
   },
   list: {
     n: () => moveRow(1),
     p: () => moveRow(-1),
     ArrowDown: () => moveRow(1),
     ArrowUp: () => moveRow(-1),
+    Enter: openFirst,
   },
 };
 
+function actionOf(key) {
+  if (page.page === "example" && /^[1-9]$/.test(key)) {
+    return () => press(`.class[data-key="${key}"]`);
+  }
+  return { ...KEYS[page.page], z: undo, "/": search }[key];
+}
+
+function act(key) {
+  const action = actionOf(key);
+  if (action) action();
+  if (!busy && waiting.length) act(waiting.shift());
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target instanceof HTMLInputElement) {
-    const isSearch = event.target.id === "search";
-    if (event.key === "Escape" || (event.key === "Enter" && !isSearch)) event.target.blur();
+  if (event.target instanceof HTMLInputElement) return inField(event);
+  // A link or a button that has the focus keeps its Enter.
+  if (event.key === "Enter" && event.target.closest("a, button")) return;
+  if (event.repeat && !event.key.startsWith("Arrow")) return;
+  if (busy) {
+    if (waiting.length < MOST_WAITING && actionOf(event.key)) waiting.push(event.key);
+    event.preventDefault();
     return;
   }
-  if (event.repeat && !event.key.startsWith("Arrow")) return;
-  let action = { ...KEYS[page.page], z: undo, "/": search }[event.key];
-  if (page.page === "example" && /^[1-9]$/.test(event.key)) {
-    const buttons = document.querySelectorAll(".class");
-    action = () => buttons[Number(event.key) - 1]?.click();
-  }
-  if (action) {
+  if (actionOf(event.key)) {
     event.preventDefault();
-    action();
+    act(event.key);
   }
 });
 
-for (const button of document.querySelectorAll("[data-decision]")) {
-  button.addEventListener("click", () => decide(button.dataset.decision, button.dataset.label));
+function inField(event) {
+  const id = event.target.id;
+  if (event.key === "Enter" && id === "find") {
+    event.preventDefault();
+    const found = find(event.target.value);
+    if (event.target.value.trim() && found.length) found[0].click();
+    else event.target.blur();
+  } else if (event.key === "Escape" || (event.key === "Enter" && id !== "search")) {
+    if (id === "find") {
+      event.target.value = "";
+      find("");
+    }
+    event.target.blur();
+  }
 }
-document.getElementById("undo")?.addEventListener("click", undo);
-reviewer.addEventListener("change", () => {
+
+document.addEventListener("click", (event) => {
+  const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
+  const link = event.target.closest("a[href^='/']");
+  if (link && plain) {
+    event.preventDefault();
+    go(link.getAttribute("href"));
+    return;
+  }
+  const button = event.target.closest("button");
+  if (button?.dataset.decision) decide(button.dataset.decision, button.dataset.label);
+  else if (button?.id === "undo") undo();
+});
+
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const values = new URLSearchParams(new FormData(event.target));
+  for (const [name, value] of [...values]) if (!value) values.delete(name);
+  go(event.target.getAttribute("action") + "?" + values);
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.id === "note") localStorage.setItem(draft(), event.target.value);
+  if (event.target.id === "find") find(event.target.value);
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "reviewer") return;
   document.cookie =
-    "reviewer=" + encodeURIComponent(reviewer.value.trim().slice(0, 60)) +
+    "reviewer=" + encodeURIComponent(event.target.value.trim().slice(0, 60)) +
     "; path=/; max-age=31536000; samesite=strict";
   location.reload();
 });
-if (sessionStorage.getItem("search") && document.getElementById("search")) {
-  sessionStorage.removeItem("search");
-  search();
-}
+
+window.addEventListener("popstate", () => alone(() => show(location.href, { push: false })));
+arrive();
