@@ -19,6 +19,7 @@ from pipeline.data.sources import Dataset, read_examples
 from pipeline.frame.cli import run_command
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.messages import for_terminal, short, shown
+from pipeline.issues.arms import ARMS
 from pipeline.models.tokens import split_words
 
 SEED = 123456
@@ -205,7 +206,7 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[st
         },
         "study": {
             "seeds": [1, 2, 3, 4, 5],
-            "arms": ["baseline", "prune", "random_prune", "relabel", "weight"],
+            "arms": [name for name in ARMS if name != "human"],
             "noise": {
                 "rates": [0, 0.1, 0.2],
                 "kinds": ["uniform", "class_dependent"],

@@ -39,7 +39,12 @@ class Judged:
 
 
 class Asked(NamedTuple):
-    """What every finder gets. key: a hash of all that decides the stage's result."""
+    """What every finder gets.
+
+    key: a hash of all that decides the stage's result. scopes: those that are asked for; test
+    comes with train. pooled: what the model says of a scope, where it is not in the run's fold
+    files. member_path: where it is kept what a member says of a scope, likewise.
+    """
 
     run: Run
     finder: Any
@@ -47,11 +52,18 @@ class Asked(NamedTuple):
     plans: FoldPlans
     progress: StageProgress
     key: str
+    scopes: tuple[str, ...] = SCOPES
+    pooled: Callable[[str], np.ndarray] | None = None
+    member_path: Callable[[str, str], Path] | None = None
+
+    def model_says(self, scope: str) -> np.ndarray:
+        """Return the (n, classes) probabilities of the model."""
+        return pool_model(self, scope) if self.pooled is None else self.pooled(scope)
 
 
 def by_model(asked: Asked) -> Judged:
     """Return what the model says in cross-validation, pooled from its folds."""
-    return Judged({scope: pool_model(asked, scope) for scope in SCOPES})
+    return Judged({scope: asked.model_says(scope) for scope in asked.scopes})
 
 
 def pool_model(asked: Asked, scope: str) -> np.ndarray:
@@ -77,43 +89,49 @@ def by_ensemble(asked: Asked) -> Judged:
     said = _ask_members(asked)
     for name, member in named(asked.finder.members):
         if member.member == MODEL:
-            logs = {s: np.log(np.maximum(pool_model(asked, s), LEAST)) for s in SCOPES}
-            said[name] = {"all": logs["all"][None], "train": logs["train"][None]}
-            said[name]["test"] = logs["test"]
+            logs = {s: np.log(np.maximum(asked.model_says(s), LEAST)) for s in asked.scopes}
+            said[name] = {s: log if s == "test" else log[None] for s, log in logs.items()}
     if not said:
         raise DataError(
             "finder.members: none of them can be trained on these texts: no word occurs often "
             "enough; lower min_df, or use finder.by=model"
         )
-    return combine(said, asked.labels)
+    return combine(said, asked.labels, asked.scopes)
 
 
-def before_trainings(asked: Asked) -> None:
+def before_trainings(asked: Asked, corpus: Corpus | None = None) -> None:
     """Ask the members that are no trainings, and keep what they say.
 
     They need their memory for themselves: TensorFlow is not there yet, and what they counted is
     gone when it comes.
+
+    Args:
+        corpus: see `corpus_of`, for several that ask about the same texts.
     """
-    _ask_members(asked, say=asked.progress.say)
+    _ask_members(asked, corpus, say=asked.progress.say)
+
+
+def corpus_of(run: Run, labels: Labels) -> Corpus:
+    """Return the texts of a run in the order in which members read them; see `train_first`."""
+    return Corpus(lambda: _texts_train_first(run, labels))
 
 
 def _ask_members(
-    asked: Asked, say: Callable[[str], None] = lambda line: None
+    asked: Asked, corpus: Corpus | None = None, say: Callable[[str], None] = lambda line: None
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the log probabilities of each member besides the model, those kept from before first.
 
     all, train: (repetitions, n, classes). test: (n, classes).
     """
-    said = {}
-    corpus = Corpus(lambda: _texts_train_first(asked))
+    said: dict[str, Arrays] = {}
+    corpus = corpus or corpus_of(asked.run, asked.labels)
     for name, member in named(asked.finder.members):
         if member.member == MODEL:
             continue
         try:
-            said[name] = {
-                **_fitted(name, member, "all", asked, corpus),
-                **_fitted(name, member, "train", asked, corpus),
-            }
+            fitted = [s for s in ("all", "train") if s in asked.scopes]
+            found = [_fitted(name, member, scope, asked, corpus) for scope in fitted]
+            said[name] = {key: array for arrays in found for key, array in arrays.items()}
         except ValueError as error:
             say(f"member {name} is left out: {error}")
     return said
@@ -121,7 +139,7 @@ def _ask_members(
 
 def _fitted(name: str, member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
     """Return {"all"} or {"train", "test"}: what the models of a scope say, or said before."""
-    path = asked.run.member(name, scope)
+    path = (asked.member_path or asked.run.member)(name, scope)
     key = hashlib.sha256(f"{asked.key} {name} {scope} {member!r}".encode()).hexdigest()
     try:
         kept = artifacts.load_arrays(path)
@@ -144,8 +162,8 @@ def train_first(labels: Labels) -> np.ndarray:
     return np.argsort(~labels.is_train, kind="stable")
 
 
-def _texts_train_first(asked: Asked) -> pa.Array:
-    texts, order = load_text_array(asked.run), train_first(asked.labels)
+def _texts_train_first(run: Run, labels: Labels) -> pa.Array:
+    texts, order = load_text_array(run), train_first(labels)
     in_order = bool((np.diff(order) == 1).all())
     return texts if in_order else texts.take(pa.array(order))  # a copy, which takes its memory
 
@@ -213,7 +231,11 @@ def ask_member(
     return np.array(held_out, np.float32), said[~learned, -1].astype(np.float32)
 
 
-def combine(said: Mapping[str, Mapping[str, np.ndarray]], labels: Labels) -> Judged:
+def combine(
+    said: Mapping[str, Mapping[str, np.ndarray]],
+    labels: Labels,
+    scopes: Sequence[str] = SCOPES,
+) -> Judged:
     """Return the mean of the members, each at the temperature that fits the given labels best.
 
     The labels are those of the scope itself; for test, those of train. A member that is much
@@ -223,7 +245,7 @@ def combine(said: Mapping[str, Mapping[str, np.ndarray]], labels: Labels) -> Jud
         said: {member: {"all", "train": (repeats, n, classes), "test": (n, classes)}}, logarithms.
     """
     judged = Judged({}, {name: {} for name in said}, {name: {} for name in said})
-    for scope in ("all", "train"):
+    for scope in (scope for scope in ("all", "train") if scope in scopes):
         given = labels.given[labels.rows(scope)]
         losses = {}
         for name, logs in said.items():
@@ -243,7 +265,7 @@ def combine(said: Mapping[str, Mapping[str, np.ndarray]], labels: Labels) -> Jud
         mean = _mean(judged, kept, scope)
         together = fit_temperature(mean, given)  # a mean of honest members is less sure than right
         judged.pred_probs[scope] = _as_probs(mean, together)
-        if scope == "train":
+        if scope == "train" and "test" in scopes:
             for name, logs in said.items():
                 temperature = judged.members[name]["train"]["temperature"]
                 probs = np.exp(at_temperature(logs["test"], temperature))
@@ -283,4 +305,4 @@ def by_file(asked: Asked) -> Judged:
             f"{tested:.1%} of the test labels; if its model was trained on the labels it judges "
             "here, it has learned the wrong ones too: use out-of-sample probabilities"
         )
-    return Judged({scope: everything[labels.rows(scope)] for scope in SCOPES})
+    return Judged({scope: everything[labels.rows(scope)] for scope in asked.scopes})

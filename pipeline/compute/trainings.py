@@ -76,9 +76,10 @@ class Trainings:
 
     def _key_of(self, training: Training) -> str:
         """Return a hash of what a result is made from; those of a GPU and a CPU never mix."""
-        place = (training.name, training.seed, training.path)
+        size = getattr(training.model, "batch_size", None)  # the rest of the model is in `key`
+        place = (training.name, training.seed, training.path, size)
         made_from = (self.key, self.engine.device, *place)
         digest = hashlib.sha256(" ".join(map(str, made_from)).encode())
-        for array in (training.labels, training.held_out, training.weights):
+        for array in (training.labels, training.held_out, training.weights, training.targets):
             digest.update(b"\0" if array is None else array.tobytes())
         return digest.hexdigest()

@@ -35,7 +35,9 @@ class Noise(Section):
 
 class Study(Section):
     seeds: Annotated[Seeds, about("each repeats the whole experiment")]
-    arms: Annotated[list[ArmName], about("human: the corrections of a journal", min_length=1)]
+    arms: Annotated[
+        list[ArmName], about("docs/study.md; human: the corrections of a journal", min_length=1)
+    ]
     noise: Annotated[Noise, about("labels of the training split flipped on purpose")]
 
 

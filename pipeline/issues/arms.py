@@ -1,6 +1,6 @@
-"""The ways to train on labels of which some are suspected, and the control."""
+"""The ways to train on labels of which some are suspected, and what each is compared with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,11 +11,16 @@ from pipeline.issues.sections import FindIssues
 
 
 class TrainingSet(NamedTuple):
-    """left_out: positions. labels: (n,). weights: (n,) sample weights or None for equal ones."""
+    """What a learner is trained on.
+
+    left_out: positions. labels: (n,). weights: (n,) sample weights or None for equal ones.
+    targets: (n, classes) the share of each class in an example, in place of its label; or None.
+    """
 
     left_out: np.ndarray
     labels: np.ndarray
     weights: np.ndarray | None = None
+    targets: np.ndarray | None = None
 
 
 class Suspicion(NamedTuple):
@@ -34,6 +39,7 @@ class Suspicion(NamedTuple):
 
 
 NOTHING = np.empty(0, int)
+BLEND = 0.5  # of a soft label, the part of the given one; the rest is the finder's
 
 
 def train_on_everything(given: Suspicion) -> TrainingSet:
@@ -59,11 +65,50 @@ def relabel(given: Suspicion) -> TrainingSet:
     return TrainingSet(NOTHING, suggested)
 
 
+def relabel_at_random(given: Suspicion) -> TrainingSet:
+    """Return all examples, as many of each class moved to the same classes, whoever they are."""
+    moved, order = given.labels.copy(), np.argsort(given.labels[given.issues], kind="stable")
+    issues = given.issues[order]
+    drawn = draw_alike(given.labels, issues, given.rng, ascending=False)
+    moved[drawn] = given.pred_probs[issues].argmax(axis=1)
+    return TrainingSet(NOTHING, moved)
+
+
 def weight(given: Suspicion) -> TrainingSet:
     """Return all examples, each weighted by its label quality (self-confidence)."""
-    rows = np.arange(len(given.labels))
-    quality = given.pred_probs[rows, given.labels].astype(np.float64)
+    quality = given.pred_probs[np.arange(len(given.labels)), given.labels].astype(np.float64)
     return TrainingSet(NOTHING, given.labels, quality / quality.mean())
+
+
+def shuffle_weights(given: Suspicion) -> TrainingSet:
+    """Return all examples with the weights of `weight`, each class's dealt out anew within it."""
+    weights = weight(given).weights
+    assert weights is not None
+    return TrainingSet(NOTHING, given.labels, weights[shuffled(given.labels, given.rng)])
+
+
+def soften(given: Suspicion) -> TrainingSet:
+    """Return all examples, the label of each half the given one and half what the finder says."""
+    return _blended(given, given.pred_probs)
+
+
+def shuffle_softness(given: Suspicion) -> TrainingSet:
+    """Return as `soften` does, each with the finder's word on another example of its class."""
+    return _blended(given, given.pred_probs[shuffled(given.labels, given.rng)])
+
+
+def _blended(given: Suspicion, said: np.ndarray) -> TrainingSet:
+    hard = np.eye(said.shape[1])[given.labels]
+    targets = BLEND * hard + (1 - BLEND) * said.astype(np.float64)
+    return TrainingSet(NOTHING, given.labels, targets=targets)
+
+
+def distil(given: Suspicion) -> TrainingSet:
+    """Return all examples with the finder's word alone, which did not see the label of any.
+
+    What this gains is a stronger teacher's, not a cleaner label's (Hinton et al. 2015).
+    """
+    return TrainingSet(NOTHING, given.labels, targets=given.pred_probs.astype(np.float64))
 
 
 def follow_people(given: Suspicion) -> TrainingSet | None:
@@ -75,26 +120,55 @@ def follow_people(given: Suspicion) -> TrainingSet | None:
 class Arm:
     """A way to train on labels of which some are suspected.
 
-    make: its training set. words: what it is called in a sentence. control: what it is called
-    where others are compared with it, "" for an arm that is not a control.
+    make: its training set. words: what it is called in a sentence. controls: the arms that do as
+    much without looking at whose label is suspected. advice: what it asks a user to do, "" for an
+    arm that is only compared with.
     """
 
     make: Callable[[Suspicion], TrainingSet | None]
     words: str
-    control: str = ""
+    controls: tuple[str, ...] = ()
+    advice: str = ""
 
 
+BASELINE = "baseline"
 ARMS = {
-    "baseline": Arm(train_on_everything, "training on everything", "training on everything"),
-    "prune": Arm(prune, "CleanLearning"),
-    "random_prune": Arm(
-        prune_at_random, "dropping as many at random", "dropping the same number at random"
+    BASELINE: Arm(train_on_everything, "training on everything"),
+    "prune": Arm(
+        prune, "CleanLearning", ("random_prune",), "train without the issues (CleanLearning)"
     ),
-    "relabel": Arm(relabel, "relabelling the issues"),
-    "weight": Arm(weight, "weighting by label quality"),
+    "random_prune": Arm(prune_at_random, "dropping the same number at random"),
+    "relabel": Arm(
+        relabel,
+        "relabelling the issues",
+        ("random_relabel",),
+        "train with the issues' suggested labels",
+    ),
+    "random_relabel": Arm(relabel_at_random, "moving as many labels at random"),
+    "weight": Arm(
+        weight,
+        "weighting by label quality",
+        ("shuffled_weight",),
+        "train on everything, each example weighted by its self_confidence",
+    ),
+    "shuffled_weight": Arm(shuffle_weights, "the same weights shuffled within each class"),
+    "soft": Arm(
+        soften,
+        "labels softened by the finder",
+        ("shuffled_soft", "distil"),
+        "train on everything, each label half the given one and half the finder's probabilities",
+    ),
+    "shuffled_soft": Arm(shuffle_softness, "as soft labels of others of the class"),
+    "distil": Arm(distil, "the finder's probabilities alone"),
     "human": Arm(follow_people, "training on the labels people corrected"),
 }
-CONTROLS = tuple(name for name, arm in ARMS.items() if arm.control)
+
+
+def comparisons(names: Collection[str]) -> list[tuple[str, str]]:
+    """Return (arm, control): each arm against everything, then against the controls it has."""
+    pairs = [(name, BASELINE) for name in names if name != BASELINE]
+    pairs += [(name, control) for name in names for control in ARMS[name].controls]
+    return [(arm, control) for arm, control in pairs if control in names]
 
 
 def make_arms(
@@ -103,29 +177,48 @@ def make_arms(
     pred_probs: np.ndarray,
     options: FindIssues,
     *,
-    rng: np.random.Generator,
+    stream: Callable[[str], np.random.Generator],
     human: TrainingSet | None = None,
 ) -> dict[str, TrainingSet]:
     """Return the training set of each arm that can be made.
 
     Args:
         labels: (n,) given class indices. pred_probs: (n, classes), out of sample.
+        stream: name -> the random numbers of the arm of that name, of nobody else.
         human: the training set with people's corrections, for the arm of that name.
     """
     issues = np.sort(find_issues_ranked(labels, pred_probs, options))
-    given = Suspicion(labels, pred_probs, issues, rng, human)
-    sets = {name: ARMS[name].make(given) for name in names}
+    sets = {
+        name: ARMS[name].make(Suspicion(labels, pred_probs, issues, stream(name), human))
+        for name in names
+    }
     return {name: chosen for name, chosen in sets.items() if chosen is not None}
 
 
-def draw_alike(labels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return random positions, as many of each class as `chosen` has."""
+def draw_alike(
+    labels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator, *, ascending: bool = True
+) -> np.ndarray:
+    """Return random positions, as many of each class as `chosen` has.
+
+    Args:
+        ascending: whether they are sorted; else they come class by class.
+    """
     counts = np.bincount(labels[chosen])
     drawn = [
         rng.choice(np.flatnonzero(labels == k), size=count, replace=False)
         for k, count in enumerate(counts)
     ]
-    return np.sort(np.concatenate([*drawn, np.empty(0, int)]).astype(int))
+    positions = np.concatenate([*drawn, NOTHING]).astype(int)
+    return np.sort(positions) if ascending else positions
+
+
+def shuffled(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return (n,) positions, those of each class dealt out at random to its own places."""
+    order = np.empty(len(labels), int)
+    for k in np.unique(labels):
+        of_class = np.flatnonzero(labels == k)
+        order[of_class] = rng.permutation(of_class)
+    return order
 
 
 def class_weights(labels: np.ndarray, pred_probs: np.ndarray) -> np.ndarray:

@@ -257,6 +257,17 @@ def count_epochs(model: Model) -> int:
     return getattr(model, "epochs", 1)
 
 
+def with_updates_of(model: Model, *, rows: int, everything: int) -> Model:
+    """Return the model with the batch size at which `rows` take the steps that `everything` takes.
+
+    So that two that are compared differ in what they learn from, not in how long they learn.
+    """
+    if not hasattr(model, "batch_size"):
+        return model
+    size = max(1, round(model.batch_size * rows / everything))
+    return model.model_copy(update={"batch_size": size})
+
+
 def kind_of(options: Vectorize) -> InputKind:
     """Return what there is to know of the kind that a config's `vectorize` section names."""
     return INPUTS[options.kind]

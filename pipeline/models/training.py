@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,33 @@ OnEpoch = Callable[[int, float], None]
 ReportEpoch = Callable[[str, int, float], None]  # name of a training, epoch from 1, loss
 
 
+LEAST_SHARE = 0.01  # of a class in an example, below which it is not learned
+
+
+class Shares(NamedTuple):
+    """Targets as labels with weights. rows, labels, weights: (m,), rows ascending, with repeats."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+def share_out(targets: np.ndarray) -> Shares:
+    """Return targets as weighted labels; those of an example sum to what its targets sum to.
+
+    Small shares go to the others of the example. A class is never left without any example.
+
+    Args:
+        targets: (n, classes) shares.
+    """
+    chosen = targets >= np.minimum(LEAST_SHARE, targets.max(axis=1, keepdims=True))
+    chosen[targets.argmax(axis=0), np.arange(targets.shape[1])] = True
+    shares = np.where(chosen, targets, 0)
+    shares *= targets.sum(axis=1, keepdims=True) / shares.sum(axis=1, keepdims=True)
+    rows, labels = np.nonzero(chosen)
+    return Shares(rows, labels, shares[rows, labels])
+
+
 @dataclass(frozen=True, eq=False)
 class Training:
     """Fit on the rows of a scope that are not held out; predict the held-out ones.
@@ -37,6 +64,7 @@ class Training:
     inputs: file of the vectorize stage with n rows. predict: file whose rows are predicted
     instead of the held-out rows. vocabulary: None where there is none. labels: (n,).
     held_out: positions left out of the fit. weights: (n,) sample weights, None for equal ones.
+    targets: (n, classes) the share of each class in an example; None: that of its label is 1.
     path: numbers that, with seed, determine every random draw.
     keep_weights: whether what was learned comes back, too.
     """
@@ -53,6 +81,7 @@ class Training:
     path: tuple[int, ...]
     name: str
     weights: np.ndarray | None = field(default=None, repr=False)
+    targets: np.ndarray | None = field(default=None, repr=False)
     keep_weights: bool = False
 
     @property
@@ -67,17 +96,39 @@ class Training:
         """
         if not row_of(self.model).fast(self.model):
             return None
-        kept = len(self.labels) - len(self.held_out)
         return (
             vocabulary_size(self.vocabulary, self.inputs),
             len(np.unique(self.labels)),
-            -(-kept // self.model.batch_size),
+            self.model.batch_size,
+            self.updates,
         )
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Return the positions that are fitted on, ascending."""
+        return np.delete(np.arange(len(self.labels)), self.held_out)
+
+    @functools.cached_property
+    def shares(self) -> Shares | None:
+        """Return targets as weighted labels of the kept positions, where there are any."""
+        return None if self.targets is None else share_out(self.targets[self.kept])
+
+    @property
+    def rows(self) -> int:
+        """Return how many labelled examples are fitted on; of several shares each is one."""
+        kept = len(self.labels) - len(self.held_out)
+        return kept if self.shares is None else len(self.shares.rows)
+
+    @property
+    def updates(self) -> int:
+        """Return the steps of the fit, 0 for a model that knows no batches."""
+        size = getattr(self.model, "batch_size", 0)
+        return self.epochs * -(-self.rows // size) if size else 0
 
     @property
     def cost(self) -> int:
         """Examples times epochs."""
-        return (len(self.labels) - len(self.held_out)) * self.epochs
+        return self.rows * self.epochs
 
 
 def plan_training(
@@ -158,9 +209,15 @@ def new_classifier(training: Training, report: ReportEpoch) -> Any:
 
 def training_set(training: Training) -> tuple[Any, np.ndarray, np.ndarray | None]:
     """Return inputs, labels and weights of the rows that are not held out."""
-    kept = np.delete(np.arange(len(training.labels)), training.held_out)
+    kept, shares = training.kept, training.shares
+    labels = training.labels[kept]
     weights = None if training.weights is None else training.weights[kept]
-    return load_inputs(training.inputs)[kept], training.labels[kept], weights
+    if shares is not None:
+        kept, labels = kept[shares.rows], shares.labels.astype(labels.dtype)
+        weights = shares.weights if weights is None else weights[shares.rows] * shares.weights
+        if training.updates:  # a step averages over its batch
+            weights = weights / weights.mean()
+    return load_inputs(training.inputs)[kept], labels, weights
 
 
 def apply(training: Training, classifier: Any) -> Arrays:

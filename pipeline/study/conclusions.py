@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.issues.arms import ARMS, CONTROLS
+from pipeline.issues.arms import ARMS, BASELINE
 from pipeline.issues.comparison import paired_difference
 
 
@@ -17,7 +17,7 @@ def conclusions(study: dict[str, Any]) -> list[str]:
 
 def say_difference(found: dict[str, Any], seeds: int) -> str:
     """Return what is known of one arm against one control."""
-    arm, control = ARMS[found["arm"]].words, ARMS[found["control"]].control
+    arm, control = ARMS[found["arm"]].words, ARMS[found["control"]].words
     labels = "" if found["labels"] == "given" else " on the labels people corrected"
     if found["ci95"] is None:
         return (
@@ -48,11 +48,11 @@ def say_noise(rows: list[dict[str, Any]]) -> list[str]:
         if "prune" not in arms:
             continue
         parts = []
-        for control in CONTROLS:
+        for control in (BASELINE, *ARMS["prune"].controls):
             if control in arms:
                 found = paired_difference(np.array(arms["prune"]), np.array(arms[control]))
                 bounds = found["ci95"]
                 interval = f" [{bounds[0]:+.4f}, {bounds[1]:+.4f}]" if bounds else ""
-                parts.append(f"{found['mean']:+.4f}{interval} against {ARMS[control].control}")
+                parts.append(f"{found['mean']:+.4f}{interval} against {ARMS[control].words}")
         lines.append(f"{kind} noise, {rate:.0%}: CleanLearning {'; '.join(parts)}")
     return lines

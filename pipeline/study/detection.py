@@ -7,14 +7,16 @@ import pyarrow as pa
 
 from pipeline.compute.trainings import Trainings
 from pipeline.config.load import Loaded
-from pipeline.data.prepared import load_class_names, load_labels
+from pipeline.data.prepared import Labels, load_class_names, load_labels
 from pipeline.frame import artifacts
+from pipeline.frame.errors import ConfigError
 from pipeline.frame.run import Run
 from pipeline.issues.arms import make_arms
 from pipeline.issues.truth import score_detection
+from pipeline.models.members import finder_of
 from pipeline.models.seeds import derive_seed
 from pipeline.study.noise import flip_labels
-from pipeline.study.trials import Trial, arm_trainings, fold_trainings, pool
+from pipeline.study.trials import Trial, arm_trainings, ask_finder
 
 NOISE_PATH = 7  # place of the noise in the tree of seeds
 
@@ -23,7 +25,8 @@ def plan_trials(loaded: Loaded, run: Run) -> list[tuple[Trial, str, float]]:
     """Return (trial, kind, rate) for every kind, rate and seed; at rate 0 all kinds are one."""
     noise = loaded.config.study.noise
     labels = load_labels(run)
-    given = labels.given[labels.rows("train")]
+    rows = labels.rows("train")
+    given = labels.given[rows]
     pred_probs = artifacts.load_array(run.pred_probs("train"))
     trials: list[tuple[Trial, str, float]] = []
     for kind in noise.kinds:
@@ -41,7 +44,9 @@ def plan_trials(loaded: Loaded, run: Run) -> list[tuple[Trial, str, float]]:
                     rng=np.random.default_rng(derive_seed(seed, *place)),
                 )
                 name = f"noise {kind} {rate:g} seed {seed}"
-                trials.append((Trial(name, seed, {"train": noisy}), kind, rate))
+                everywhere = labels.given.copy()
+                everywhere[rows] = noisy
+                trials.append((Trial(name, seed, Labels(everywhere, labels.is_train)), kind, rate))
     return trials
 
 
@@ -49,22 +54,27 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
     """Return the noise part of study.json, and the truth: a row per example and trial.
 
     The truth is used for scoring alone: the trials have the noisy labels and nothing else.
+
+    Raises:
+        ConfigError: the finder is a file, and what made it cannot be asked about other labels.
     """
+    if finder_of(loaded.config.finder).paths:
+        raise ConfigError(
+            "make noise: a file of probabilities says nothing of labels that are changed on "
+            "purpose; use finder.by=ensemble or finder.by=model"
+        )
     config, labels = loaded.config, load_labels(run)
     truth = labels.given[labels.rows("train")]
     test = labels.given[labels.rows("test")]
     num_classes = len(load_class_names(run))
     planned = plan_trials(loaded, run)
     trials = [trial for trial, _, _ in planned]
-    tasks = [task for trial in trials for task in fold_trainings(trial, config, run, labels)]
-    folds = {task.name: result for task, result in trainings.run(tasks, "cross-validation")}
+    said = ask_finder(trials, config, run, trainings, num_classes=num_classes)
     names = [name for name in config.study.arms if name != "human"]
     finals, found = [], []
     for trial, kind, rate in planned:
-        noisy = trial.given["train"]
-        pred_probs = pool(folds, trial, "train", num_classes=num_classes)
-        rng = np.random.default_rng([trial.seed, len(trial.name)])
-        arms = make_arms(names, noisy, pred_probs, config.find_issues, rng=rng)
+        noisy, pred_probs = trial.given("train"), said[trial.name]["train"]
+        arms = make_arms(names, noisy, pred_probs, config.find_issues, stream=trial.stream)
         finals += arm_trainings(trial, arms, config, run)
         scored = score_detection(noisy, pred_probs, noisy != truth, config.find_issues)
         found += [{"kind": kind, "rate": rate, "seed": trial.seed} | row for row in scored]
@@ -87,7 +97,7 @@ def truth_table(planned: list[tuple[Trial, str, float]], truth: np.ndarray) -> p
     """Return which labels were changed in which trial: trial, position in train, true label."""
     columns: dict[str, list[Any]] = {"trial": [], "position": [], "true_label": []}
     for trial, _, _ in planned:
-        changed = np.flatnonzero(trial.given["train"] != truth)
+        changed = np.flatnonzero(trial.given("train") != truth)
         columns["trial"] += [trial.name] * len(changed)
         columns["position"] += changed.tolist()
         columns["true_label"] += truth[changed].tolist()

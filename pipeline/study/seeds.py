@@ -14,7 +14,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
 from pipeline.frame.run import Run
 from pipeline.issues.answer_keys import apply_votes, load_verified
-from pipeline.issues.arms import CONTROLS, TrainingSet, make_arms
+from pipeline.issues.arms import BASELINE, TrainingSet, comparisons, make_arms
 from pipeline.issues.comparison import (
     interval_over_test_sets,
     mcnemar_p,
@@ -24,7 +24,7 @@ from pipeline.issues.comparison import (
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.scores import scores
 from pipeline.issues.sections import FindIssues
-from pipeline.study.trials import Trial, arm_trainings, fold_trainings, pool
+from pipeline.study.trials import Trial, arm_trainings, ask_finder
 
 TOP = 100
 
@@ -60,17 +60,16 @@ def run_seeds(
     human = TrainingSet(np.empty(0, int), corrected.given[labels.rows("train")])
     num_classes = len(load_class_names(run))
     test = load_test_labels(run, labels, config.evaluate.verified_labels)
-    given = {scope: labels.given[labels.rows(scope)] for scope in ("all", "train")}
-    trials = [Trial(f"seed {seed}", seed, given) for seed in config.study.seeds]
-    tasks = [task for trial in trials for task in fold_trainings(trial, config, run, labels)]
-    folds = {task.name: result for task, result in trainings.run(tasks, "cross-validation")}
+    scopes = ("all", "train")
+    trials = [Trial(f"seed {seed}", seed, labels, scopes) for seed in config.study.seeds]
+    said = ask_finder(trials, config, run, trainings, num_classes=num_classes)
     arms = {
         trial.name: make_arms(
             config.study.arms,
-            given["train"],
-            pool(folds, trial, "train", num_classes=num_classes),
+            trial.given("train"),
+            said[trial.name]["train"],
             config.find_issues,
-            rng=np.random.default_rng([trial.seed, len(trial.name)]),
+            stream=trial.stream,
             human=human,
         )
         for trial in trials
@@ -80,8 +79,8 @@ def run_seeds(
     ]
     fitted = {task.name: result for task, result in trainings.run(finals, "arms")}
     rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test))
-    pred_probs = [pool(folds, trial, "all", num_classes=num_classes) for trial in trials]
-    steadiness, examples = describe_stability(given["all"], pred_probs, config.find_issues, run)
+    pred_probs = [said[trial.name]["all"] for trial in trials]
+    steadiness, examples = describe_stability(labels.given, pred_probs, config.find_issues, run)
     return (
         {
             "seeds": config.study.seeds,
@@ -114,7 +113,7 @@ def score_arms(
     """Return one row per (seed, arm): accuracies, log loss, what was left out or changed."""
     rows = []
     for trial in trials:
-        base = fitted.get(f"{trial.name} baseline")
+        base = fitted.get(f"{trial.name} {BASELINE}")
         for name, arm in arms[trial.name].items():
             probs = fitted[f"{trial.name} {name}"]["pred_probs"]
             predicted = probs.argmax(axis=1)
@@ -126,13 +125,13 @@ def score_arms(
                 "test_accuracy_corrected": None,
                 "test_log_loss": scores(probs, test.given)["log_loss"],
                 "left_out": len(arm.left_out),
-                "relabelled": int((arm.labels != trial.given["train"]).sum()),
+                "relabelled": int((arm.labels != trial.given("train")).sum()),
                 "mcnemar_p": None,
             }
             if test.corrected is not None:
                 agrees = (predicted == test.corrected)[test.counts]
                 row["test_accuracy_corrected"] = float(agrees.mean())
-            if base is not None and name != "baseline":
+            if base is not None and name != BASELINE:
                 row["mcnemar_p"] = mcnemar_p(right, base["pred_probs"].argmax(axis=1) == test.given)
             rows.append(row)
     return rows
@@ -151,7 +150,7 @@ def arm_columns(rows: pa.Table) -> dict[str, dict[str, list[float]]]:
 def compare_arms(
     trials: list[Trial], rows: pa.Table, fitted: dict[str, Arrays], test: ScoredLabels
 ) -> list[dict[str, Any]]:
-    """Return the paired difference of each arm to each control, on each version of the labels."""
+    """Return the paired differences of arms and their controls, on each version of the labels."""
     arms = arm_columns(rows)
     versions = [("given", "test_accuracy", test.given, np.ones(len(test.given), bool))]
     if test.corrected is not None and test.counts is not None:
@@ -164,16 +163,13 @@ def compare_arms(
             right: np.ndarray = (np.array(predicted) == truth)[:, counts]
             return right
 
-        for control in CONTROLS:
-            for arm in arms:
-                if arm == control or arm == "baseline" or control not in arms:
-                    continue
-                values = (np.array(arms[name][key]) for name in (arm, control))
-                found.append(
-                    {"arm": arm, "control": control, "labels": labels}
-                    | paired_difference(*values)
-                    | {"ci95_test_set": interval_over_test_sets(rights(arm), rights(control))}
-                )
+        for arm, control in comparisons(arms):
+            values = (np.array(arms[name][key]) for name in (arm, control))
+            found.append(
+                {"arm": arm, "control": control, "labels": labels}
+                | paired_difference(*values)
+                | {"ci95_test_set": interval_over_test_sets(rights(arm), rights(control))}
+            )
     return found
 
 

@@ -9,7 +9,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from pipeline.config.load import load_config
 from pipeline.frame.errors import ConfigError
-from pipeline.issues.arms import ARMS, CONTROLS, TrainingSet, class_weights, draw_alike, make_arms
+from pipeline.issues.arms import (
+    ARMS,
+    TrainingSet,
+    class_weights,
+    comparisons,
+    draw_alike,
+    make_arms,
+)
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.sections import FindIssues
 from tests.tiny import TINY
@@ -23,6 +30,10 @@ OPTIONS = FindIssues(
     batch_size=None,
 )
 NAMES = ["baseline", "prune", "random_prune", "relabel", "weight"]
+
+
+def stream(name: str) -> np.random.Generator:
+    return np.random.default_rng(list(name.encode()))
 
 
 def suspicious() -> tuple[np.ndarray, np.ndarray]:
@@ -57,8 +68,7 @@ def test_prune_is_what_cleanlearning_does() -> None:
         warnings.simplefilter("ignore")
         cleaner.fit(np.arange(400)[:, None], labels, pred_probs=pred_probs.astype(float))
     rows, seen_labels, seen_weights = cleaner.clf.seen_
-    rng = np.random.default_rng(0)
-    arm = make_arms(["prune"], labels, pred_probs, OPTIONS, rng=rng)["prune"]
+    arm = make_arms(["prune"], labels, pred_probs, OPTIONS, stream=stream)["prune"]
     kept = np.delete(np.arange(400), arm.left_out)
     assert rows.ravel().tolist() == kept.tolist()
     assert seen_labels.tolist() == arm.labels[kept].tolist()
@@ -67,7 +77,7 @@ def test_prune_is_what_cleanlearning_does() -> None:
 
 def test_every_arm_does_one_thing() -> None:
     labels, pred_probs = suspicious()
-    arms = make_arms(NAMES, labels, pred_probs, OPTIONS, rng=np.random.default_rng(0))
+    arms = make_arms(NAMES, labels, pred_probs, OPTIONS, stream=stream)
     issues = find_issues_ranked(labels, pred_probs, OPTIONS)
     assert list(arms) == NAMES
     assert len(arms["baseline"].left_out) == 0
@@ -82,7 +92,7 @@ def test_every_arm_does_one_thing() -> None:
 
 def test_the_control_drops_as_many_of_each_class_but_others() -> None:
     labels, pred_probs = suspicious()
-    arms = make_arms(NAMES, labels, pred_probs, OPTIONS, rng=np.random.default_rng(0))
+    arms = make_arms(NAMES, labels, pred_probs, OPTIONS, stream=stream)
     pruned, control = arms["prune"].left_out, arms["random_prune"].left_out
     assert np.bincount(labels[pruned]).tolist() == np.bincount(labels[control]).tolist()
     assert len(set(control.tolist())) == len(control)
@@ -93,7 +103,7 @@ def test_the_control_drops_as_many_of_each_class_but_others() -> None:
 def test_labels_are_not_changed_in_place() -> None:
     labels, pred_probs = suspicious()
     before = labels.copy()
-    make_arms(NAMES, labels, pred_probs, OPTIONS, rng=np.random.default_rng(0))
+    make_arms(NAMES, labels, pred_probs, OPTIONS, stream=stream)
     class_weights(labels, pred_probs)
     assert labels.tolist() == before.tolist()
 
@@ -101,17 +111,71 @@ def test_labels_are_not_changed_in_place() -> None:
 def test_every_arm_has_words_of_its_own() -> None:
     words = [arm.words for arm in ARMS.values()]
     assert all(words) and len(set(words)) == len(ARMS)
-    assert {name for name in ARMS if ARMS[name].control} == set(CONTROLS) != set()
+    assert all(control in ARMS for arm in ARMS.values() for control in arm.controls)
+
+
+def test_arms_are_compared_with_everything_and_with_their_own_control() -> None:
+    found = comparisons(["baseline", "prune", "random_prune", "weight", "soft", "distil"])
+    assert found[:5] == [(arm, "baseline") for arm in
+                         ("prune", "random_prune", "weight", "soft", "distil")]  # fmt: skip
+    assert found[5:] == [("prune", "random_prune"), ("soft", "distil")]
+    assert comparisons(["prune", "weight"]) == []
+
+
+def test_shuffled_weights_are_those_of_the_class_on_others() -> None:
+    labels, pred_probs = suspicious()
+    arms = make_arms(["weight", "shuffled_weight"], labels, pred_probs, OPTIONS, stream=stream)
+    own, dealt = arms["weight"].weights, arms["shuffled_weight"].weights
+    assert (own != dealt).mean() > 0.9
+    for k in (0, 1):
+        assert sorted(own[labels == k]) == sorted(dealt[labels == k])
+
+
+def test_relabelling_at_random_moves_as_many_from_and_to_each_class() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 3, 600)
+    labels = np.where(rng.random(600) < 0.1, (truth + rng.integers(1, 3, 600)) % 3, truth)
+    pred_probs = 0.1 + 0.7 * np.eye(3)[truth]
+    names = ["relabel", "random_relabel"]
+    arms = make_arms(names, labels, pred_probs, OPTIONS, stream=stream)
+    moves = [np.bincount(3 * labels + arms[name].labels, minlength=9) for name in names]
+    assert moves[0].tolist() == moves[1].tolist()
+    changed = [arms[name].labels != labels for name in names]
+    assert changed[0].sum() > 30
+    assert (changed[0] & changed[1]).sum() < changed[0].sum() / 2
+
+
+def test_soft_labels_lie_between_the_given_one_and_the_finders_word() -> None:
+    labels, pred_probs = suspicious()
+    names = ["soft", "shuffled_soft", "distil"]
+    arms = make_arms(names, labels, pred_probs, OPTIONS, stream=stream)
+    rows = np.arange(400)
+    given = pred_probs[rows, labels].astype(float)
+    np.testing.assert_allclose(arms["soft"].targets[rows, labels], (1 + given) / 2, rtol=1e-6)
+    np.testing.assert_allclose(arms["distil"].targets, pred_probs, rtol=1e-6)
+    assert all(np.allclose(arm.targets.sum(axis=1), 1) for arm in arms.values())
+    dealt = arms["shuffled_soft"].targets[rows, labels]
+    for k in (0, 1):
+        np.testing.assert_allclose(
+            np.sort(dealt[labels == k]), np.sort((1 + given[labels == k]) / 2), rtol=1e-6
+        )
+
+
+def test_every_arm_draws_from_a_stream_of_its_own() -> None:
+    labels, pred_probs = suspicious()
+    alone = make_arms(["random_prune"], labels, pred_probs, OPTIONS, stream=stream)
+    among = make_arms(list(ARMS), labels, pred_probs, OPTIONS, stream=stream)
+    assert alone["random_prune"].left_out.tolist() == among["random_prune"].left_out.tolist()
 
 
 def test_every_arm_is_made_from_the_labels_it_gets() -> None:
     labels, pred_probs = suspicious()
-    human, rng = TrainingSet(np.array([5]), 1 - labels), np.random.default_rng(0)
-    arms = make_arms(list(ARMS), labels, pred_probs, OPTIONS, rng=rng, human=human)
+    human = TrainingSet(np.array([5]), 1 - labels)
+    arms = make_arms(list(ARMS), labels, pred_probs, OPTIONS, stream=stream, human=human)
     assert list(arms) == list(ARMS)
     assert arms["human"] is human
     assert all(arm.labels.shape == labels.shape for arm in arms.values())
-    alone = make_arms(["baseline", "human"], labels, pred_probs, OPTIONS, rng=rng)
+    alone = make_arms(["baseline", "human"], labels, pred_probs, OPTIONS, stream=stream)
     assert list(alone) == ["baseline"]  # nobody has corrected anything
 
 

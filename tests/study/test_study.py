@@ -17,13 +17,15 @@ from pipeline.config.load import Loaded, load_config
 from pipeline.data.prepared import load_labels
 from pipeline.data.sample import CLASS_NAMES, generate_reviews
 from pipeline.frame import artifacts
+from pipeline.frame.errors import ConfigError
 from pipeline.frame.files import TEMPORARY
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState
+from pipeline.issues.arms import TrainingSet
 from pipeline.models.training import ReportEpoch, Training, train
 from pipeline.study.__main__ import kept_at, study
-from pipeline.study.trials import Trial, fold_trainings
-from tests.tiny import run_stages
+from pipeline.study.trials import Trial, arm_trainings, fold_trainings
+from tests.tiny import load_tiny, run_stages
 
 DATASET = """dataset:
   source: csv
@@ -84,6 +86,7 @@ def write_config(folder: Path, labels_of: str) -> Path:
 
 
 SETTINGS = (
+    "study.arms=[baseline,prune,random_prune,relabel,weight,shuffled_weight,soft,distil]",
     "study.seeds=[1,2,3,4]",
     "study.noise.rates=[0,0.3]",
     "study.noise.kinds=[uniform]",
@@ -199,8 +202,7 @@ def trainings_of(loaded: Loaded, run: Run, device: str) -> Trainings:
 
 def test_trainings_of_another_device_or_dataset_are_not_kept(helped: tuple[Loaded, Run]) -> None:
     loaded, run = helped
-    trial = Trial("seed 1", 1, {"train": load_labels(run).fitted("train")})
-    training = fold_trainings(trial, loaded.config, run, load_labels(run))[0]
+    training = fold_trainings(Trial("seed 1", 1, load_labels(run)), loaded.config, run)[0]
     kept = {device: trainings_of(loaded, run, device)._kept(training) for device in ("cpu", "gpu")}
     assert kept["cpu"] is not None
     assert kept["gpu"] is None
@@ -214,8 +216,6 @@ def test_trainings_of_another_device_or_dataset_are_not_kept(helped: tuple[Loade
 
 
 def test_repeated_seeds_are_refused() -> None:
-    from pipeline.frame.errors import ConfigError
-
     with pytest.raises(ConfigError, match=r"study.seeds: names 1 twice"):
         load_config(Path("configs/sample.yaml"), ["study.seeds=[1,2,1]"])
     with pytest.raises(ConfigError, match=r"study.noise.rates"):
@@ -227,3 +227,66 @@ def test_repeated_seeds_are_refused() -> None:
 def test_artifacts_of_a_study_are_swept(helped: tuple[Loaded, Run]) -> None:
     _, run = helped
     assert not list(run.study.rglob(f"{TEMPORARY}*"))
+
+
+def test_the_finder_of_the_config_is_the_one_that_is_asked(helped: tuple[Loaded, Run]) -> None:
+    loaded, run = helped
+    settings = [
+        *SETTINGS,
+        "study.seeds=[1,2]",
+        "study.arms=[prune]",
+        "finder={by: ensemble, repeats: 1, members: [{member: words, longest: 1, min_df: 2, "
+        "max_features: null, C: [1.0]}]}",
+    ]
+    other = load_config(loaded.path, settings)
+    results = run.folder.parent.parent / "other"
+    run_stages(other, results, upto="crossval")
+    study(loaded.path, settings, results)
+    folder = Run(results / other.run).study
+    assert not list(folder.glob("trainings/*fold*")), "the model was asked"
+    kept = sorted(path.name for path in folder.glob("members/*.npz"))
+    assert kept == [
+        f"seed_{seed}_words_{scope}.npz" for seed in (1, 2) for scope in ("all", "train")
+    ]
+    rows = pq.read_table(folder / "runs.parquet").to_pylist()
+    assert all(row["left_out"] > 20 for row in rows)
+
+
+def test_probabilities_in_a_file_are_the_same_for_every_seed(helped: tuple[Loaded, Run]) -> None:
+    loaded, run = helped
+    results = run.folder.parent.parent / "told"
+    probs = run.folder.parent.parent / "probs.npy"
+    artifacts.save_array(probs, artifacts.load_array(run.pred_probs("all")))
+    settings = [*SETTINGS, "study.arms=[baseline,prune]", f"finder={{by: file, path: {probs}}}"]
+    told = load_config(loaded.path, settings)
+    run_stages(told, results, upto="crossval")
+    study(loaded.path, settings, results)
+    whole = json.loads((Run(results / told.run).study / "study.json").read_text())
+    assert whole["stability"]["jaccard"] == 1.0
+    assert difference(Run(results / told.run), "prune", "baseline")["mean"] > 0.01
+    with pytest.raises(ConfigError, match=r"make noise: .*finder.by=ensemble"):
+        study(loaded.path, settings, results, noise=True)
+
+
+def test_all_arms_take_the_same_number_of_steps(tmp_path: Path) -> None:
+    loaded = load_tiny("model.epochs=3", "model.batch_size=16")
+    run_stages(loaded, tmp_path, upto="crossval")
+    run = Run(tmp_path / loaded.run)
+    labels = load_labels(run)
+    trial = Trial("seed 1", 1, labels)
+    given = trial.given("train")
+    everything = TrainingSet(np.empty(0, int), given)
+    less = TrainingSet(np.arange(0, 200, 4), given)
+    both = TrainingSet(np.empty(0, int), given, targets=np.full((200, 2), 0.5))
+    sets = {"everything": everything, "less": less, "both": both}
+    planned = arm_trainings(trial, sets, loaded.config, run)
+    assert [training.rows for training in planned] == [200, 150, 400]
+    assert [training.updates for training in planned] == [39, 39, 39]
+    assert planned[0].model == loaded.config.model
+
+
+def test_no_two_arms_draw_alike(helped: tuple[Loaded, Run]) -> None:
+    labels = load_labels(helped[1])
+    trials = [Trial(name, 1, labels) for name in ("seed 1", "seed 2", "noise a")]
+    draws = [trial.stream(name).random() for trial in trials for name in ("prune", "relab")]
+    assert len(set(draws)) == 6
