@@ -16,8 +16,9 @@ from pipeline.config.template import Notes, commented_yaml
 from pipeline.data.examples import Examples, count_per_class, group_texts
 from pipeline.data.guess import Chosen, Guess, guess_dataset
 from pipeline.data.sources import Dataset, read_examples
-from pipeline.frame.cli import run_command
+from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
+from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal, short, shown
 from pipeline.issues.arms import ARMS
 from pipeline.models.tokens import split_words
@@ -26,26 +27,33 @@ SEED = 123456
 FOLDS, MIN_TEXTS, MIN_COUNT, BATCH_SIZE = 5, 2, 3, 32
 STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
 
+DataArgument = Annotated[
+    Path, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, or a folder.")
+]
+TextOption = Annotated[
+    list[str] | None,
+    typer.Option("--text", metavar="COLUMN", help="Column of texts; may be repeated."),
+]
+LabelOption = Annotated[
+    str | None, typer.Option("--label", metavar="COLUMN", help="Column of labels.")
+]
+IdOption = Annotated[
+    str | None, typer.Option("--id", metavar="COLUMN", help="Column of unique ids.")
+]
+SplitOption = Annotated[
+    str | None, typer.Option("--split", metavar="COLUMN", help="Column that says train or test.")
+]
+
 
 def init(
-    data: Annotated[Path, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, or a folder.")],
+    data: DataArgument,
     output: Annotated[
         Path | None, typer.Option(help="The config to write; default configs/NAME.yaml.")
     ] = None,
-    text: Annotated[
-        list[str] | None,
-        typer.Option("--text", metavar="COLUMN", help="Column of texts; may be repeated."),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option("--label", metavar="COLUMN", help="Column of labels.")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="Column of unique ids.")
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option("--split", metavar="COLUMN", help="Column that says train or test."),
-    ] = None,
+    text: TextOption = None,
+    label: LabelOption = None,
+    id_column: IdOption = None,
+    split: SplitOption = None,
 ) -> None:
     """Write a complete, commented config for a file of labelled texts.
 
@@ -55,20 +63,29 @@ def init(
     path = output or Path("configs") / f"{config_name(data)}.yaml"
     if path.exists():
         raise ConfigError(f"{path}: exists already; delete it, or write elsewhere with --output")
-    guess = guess_dataset(data, Chosen(text or (), label, id_column, split))
+    make_config(path, data, Chosen(text or (), label, id_column, split))
+    print(f"wrote {path}; look at it, then: {command_line('all', path)}")
+
+
+def make_config(path: Path, data: Path, chosen: Chosen) -> None:
+    """Write a config for some data, and print what was found in them.
+
+    Raises:
+        ConfigError, DataError: see guess_dataset, read_examples and check_sizes.
+    """
+    guess = guess_dataset(data, chosen)
     dataset: Any = TypeAdapter(Dataset).validate_python(guess.section)
     examples = read_examples(dataset, seed=SEED)
     sizes = training_sizes(examples)
     check_sizes(data, examples.class_names, sizes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(write_config(data, guess, examples), encoding="utf-8")
+    with atomic_write(path) as file:
+        file.write(write_config(data, guess, examples).encode())
     finder = load_config(path).config.finder
     texts = pa.array(examples.texts, pa.large_string())
     num_classes = len(examples.class_names)
     tried = try_members(finder, texts, examples.labels, num_classes=num_classes, seed=SEED)
     for line in [*describe(guess, examples, sizes), *describe_trial(tried)]:
         print(for_terminal(line))
-    print(f"wrote {path}; look at it, then: make all CONFIG={path}")
 
 
 def config_name(data: Path) -> str:

@@ -36,16 +36,21 @@ def run(
     upto: Annotated[str, typer.Option(help="The last stage that is wanted.")] = "",
 ) -> None:
     """Run every stage that is out of date, each in a process of its own; then write the report."""
-    loaded = load_config(config, set_ or [])
+    run_stages(load_config(config, set_ or []), results, upto=upto or list(stages())[-1])
+
+
+def run_stages(loaded: Loaded, results: Path, *, upto: str) -> None:
+    """Run the stages that `upto` takes and that are out of date; after the last one, the report.
+
+    The process exits with the code of a stage that fails.
+    """
     folder = Run(results / loaded.run)
-    last = list(stages())[-1]
-    wanted = upto or last
-    found = out_of_date(loaded, folder, wanted)
+    found = out_of_date(loaded, folder, upto)
     tell_why(found)
     for name in found:
         if code := in_own_process(stages()[name], loaded, results):
             sys.exit(code)
-    if wanted == last and not report_is_current(folder):
+    if upto == list(stages())[-1] and not report_is_current(folder):
         from pipeline.report.__main__ import make_report
 
         with locked(folder):

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pytest
 
 from pipeline.clean import clean
-from pipeline.exchange.__main__ import exchange
+from pipeline.exchange.__main__ import export
 from pipeline.exchange.formats import formats
 from pipeline.frame.cli import run_command
 from pipeline.review.__main__ import given_to_make, review
@@ -177,8 +177,8 @@ def of_make(name: str) -> tuple[Callable[..., None], list[str]]:
         "SET": (status, []),
         "SCOPE": (review, []),
         "REVIEW": (review, given_to_make()),
-        "FORMAT": (exchange, ["export"]),
-        "PUSH": (exchange, ["export"]),
+        "FORMAT": (export, []),
+        "PUSH": (export, []),
     }[name]
 
 

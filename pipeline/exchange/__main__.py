@@ -1,6 +1,5 @@
 """Hand the label issues over to another tool, or take its decisions back."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,35 +17,26 @@ from pipeline.frame.cli import (
     ScopeOption,
     SetOption,
     account_name,
-    run_command,
+    run_commands,
 )
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.messages import for_terminal, shown
 from pipeline.frame.run import Run
 
+FormatOption = Annotated[
+    str,
+    typer.Option("--format", envvar=f"{VARIABLE}FORMAT", help=f"One of {', '.join(formats())}."),
+]
 
-class Action(StrEnum):
-    EXPORT = "export"
-    IMPORT = "import"
 
-
-def exchange(
-    action: Annotated[Action, typer.Argument(help="export, or import FILE.")],
+def export(
     config: ConfigOption,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format", envvar=f"{VARIABLE}FORMAT", help=f"One of {', '.join(formats())}."
-        ),
-    ],
-    file: Annotated[
-        Path | None, typer.Argument(help="import: the file (huggingface: the folder) to read.")
-    ] = None,
+    format_: FormatOption,
     set_: SetOption = None,
     results: ResultsOption = RESULTS,
     scope: ScopeOption = "all",
     out: Annotated[
-        Path | None, typer.Option(help="export: folder; else results/<run>/exchange/<format>.")
+        Path | None, typer.Option(help="Folder; else results/<run>/exchange/<format>.")
     ] = None,
     push: Annotated[
         str | None,
@@ -56,29 +46,17 @@ def exchange(
             help="huggingface: upload to the Hub too.",
         ),
     ] = None,
-    reviewer: Annotated[
-        str | None, typer.Option(help="import: for decisions without a name; else the account's.")
-    ] = None,
 ) -> None:
-    """Export the issues with their decisions, or import the decisions another tool made.
-
-    Imported decisions go to the run's journal: all of them, or, after an error, none.
-    """
-    chosen = formats().get(format_)
-    if chosen is None:
-        raise ConfigError(f"--format {shown(format_)}: must be one of {', '.join(formats())}")
-    check_options(action, format_, chosen, file=file, push=push, scope=scope)
+    """Write the label issues of a run, with their decisions, as another tool reads them."""
+    chosen = format_named(format_)
+    if push and chosen.push is None:
+        able = ", ".join(other for other, row in formats().items() if row.push)
+        raise ConfigError(f"--push goes with --format {able}")
+    if scope != "all" and chosen.whole:
+        whole = " and ".join(other for other, row in formats().items() if row.whole)
+        raise ConfigError(f"--scope goes with other formats; {whole} hold every example")
     loaded = load_config(config, set_ or [])
     queue = load_queue(loaded, Run(results / loaded.run), scope)
-    if chosen.read is not None and file is not None:
-        decisions = chosen.read(file, queue.source, reviewer=reviewer or account_name())
-        done = take_back(queue.journal, decisions)
-        print(
-            f"{done.added:,} decisions added to {queue.journal.path}, {done.known:,} known before"
-        )
-        if done.replaced:
-            print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
-        return
     name = format_ if scope == "all" else f"{format_}_{scope}"
     folder = out or queue.folder / "exchange" / name
     for path in chosen.export(queue, folder):
@@ -87,26 +65,42 @@ def exchange(
         print(f"uploaded to {for_terminal(chosen.push(folder, push))}")
 
 
-def check_options(
-    action: Action, name: str, chosen: Format, *, file: Path | None, push: str | None, scope: str
+def import_(
+    file: Annotated[Path, typer.Argument(help="The file (huggingface: the folder) to read.")],
+    config: ConfigOption,
+    format_: FormatOption,
+    set_: SetOption = None,
+    results: ResultsOption = RESULTS,
+    reviewer: Annotated[
+        str | None, typer.Option(help="For decisions without a name; else the account's.")
+    ] = None,
 ) -> None:
-    """Stop on options that do not go together.
+    """Take back the decisions that another tool made: all of them or, after an error, none.
+
+    They go to the run's journal.
+    """
+    chosen = format_named(format_)
+    if chosen.read is None:
+        raise ConfigError(f"--format {format_} goes with export; it holds no decisions to import")
+    loaded = load_config(config, set_ or [])
+    queue = load_queue(loaded, Run(results / loaded.run), "all")
+    decisions = chosen.read(file, queue.source, reviewer=reviewer or account_name())
+    done = take_back(queue.journal, decisions)
+    print(f"{done.added:,} decisions added to {queue.journal.path}, {done.known:,} known before")
+    if done.replaced:
+        print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
+
+
+def format_named(name: str) -> Format:
+    """Return the format of this name.
 
     Raises:
-        ConfigError: saying which.
+        ConfigError: there is none.
     """
-    is_import = action is Action.IMPORT
-    if (file is not None) != is_import:
-        raise ConfigError("write `export` without a file, or `import FILE`")
-    if push and (chosen.push is None or is_import):
-        able = ", ".join(other for other, row in formats().items() if row.push)
-        raise ConfigError(f"--push goes with export --format {able}")
-    if scope != "all" and (chosen.whole or is_import):
-        whole = " and ".join(other for other, row in formats().items() if row.whole)
-        raise ConfigError(f"--scope goes with export; {whole} hold every example")
-    if chosen.read is None and is_import:
-        raise ConfigError(f"--format {name} goes with export; it holds no decisions to import")
+    if name not in formats():
+        raise ConfigError(f"--format {shown(name)}: must be one of {', '.join(formats())}")
+    return formats()[name]
 
 
 if __name__ == "__main__":
-    run_command(exchange)
+    run_commands({"export": export, "import": import_})

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,9 +53,14 @@ NEVER_EMPTY = ("CONFIG", "RESULTS")
 
 EXIT_CODES = (
     "Exit codes: 0 ok, 1 our bug, 2 usage or config, 3 data, 4 artifact missing, damaged or out of "
-    "date, 5 locked by another run, 6 network, 7 out of disk or memory, 130 interrupted, "
-    "141 broken pipe, 143 terminated."
+    "date, 5 locked by another run, 6 network, 7 out of disk or memory, 9 too many wrong labels "
+    "(check), 130 interrupted, 141 broken pipe, 143 terminated."
 )
+
+PROGRAM = "label-errors"
+# Targets that are a command of the program, the others are stages.
+BY_NAME = {name: [name] for name in ("review", "report", "export", "study", "clean")}
+BY_NAME |= {"all": ["run"], "track": ["track"], "noise": ["study", "--noise"]}
 
 # Of a run: the others take no CONFIG.
 MAKE = re.compile("`make (?!demo`|gpu`|ray`)[a-z_]+`")
@@ -67,12 +72,28 @@ class Terminated(BaseException):
 
 def run_command(function: Callable[..., None]) -> None:
     """Parse sys.argv for `function`, run it and exit with one of EXIT_CODES."""
+    run_app(command_app({"": function}))
+
+
+def run_commands(functions: Mapping[str, Callable[..., None]]) -> None:
+    """Parse sys.argv for one of several functions by name, run it and exit with its code."""
+    run_app(command_app(functions))
+
+
+def command_app(functions: Mapping[str, Callable[..., None]]) -> typer.Typer:
+    """Return an app of commands by name; a single one has none."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    for name, function in functions.items():
+        app.command(name or None, epilog=EXIT_CODES)(ending_with_code(function))
+    return app
+
+
+def run_app(app: typer.Typer) -> None:
+    """Parse sys.argv for an app of commands, run what it says and exit with one of EXIT_CODES."""
     signal.signal(signal.SIGTERM, _raise_terminated)
     for name in NEVER_EMPTY:
         if os.environ.get(f"{VARIABLE}{name}") == "":
             sys.exit(_say(f"{name}: is empty; leave it out or name a path", ConfigError.exit_code))
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(epilog=EXIT_CODES)(ending_with_code(function))
     try:
         code = int(app(standalone_mode=False) or 0)
     except TyperException as error:
@@ -132,14 +153,34 @@ def complete(
     **_: Any,
 ) -> str:
     """Return a message whose "`make STAGE`" can be pasted: with what this command was told."""
-    told = ""
-    if config is not None and config != CONFIG:
-        told += f" CONFIG={config}"
-    if set_ and not any(" " in change for change in set_):
-        told += f" SET={shlex.quote(' '.join(set_))}"
-    if results != RESULTS:
-        told += f" RESULTS={results}"
-    return MAKE.sub(lambda found: f"{found[0][:-1]}{told}`", message)
+    return MAKE.sub(
+        lambda found: f"`{command_line(found[0][6:-1], config, set_ or (), results)}`", message
+    )
+
+
+def command_line(
+    target: str,
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    results: Path = RESULTS,
+) -> str:
+    """Return what to type for a target of the Makefile, in the words of the program that runs.
+
+    Whoever typed `label-errors` need not have make, which takes no override with a space.
+    """
+    elsewhere = results != RESULTS
+    if Path(sys.argv[0]).stem == PROGRAM:
+        typed = [PROGRAM, *BY_NAME.get(target, ["run", "--upto", target])]
+        typed += [] if config is None else ["--config", str(config)]
+        typed += [word for change in overrides for word in ("--set", change)]
+        return shlex.join(typed + (["--results", str(results)] if elsewhere else []))
+    told = {
+        "CONFIG": str(config) if config not in (None, CONFIG) else "",
+        "SET": "" if any(" " in change for change in overrides) else " ".join(overrides),
+        "RESULTS": str(results) if elsewhere else "",
+    }
+    words = [f"{name}={shlex.quote(value)}" for name, value in told.items() if value]
+    return " ".join(["make", target, *words])
 
 
 def _say_bug(error: Exception) -> int:

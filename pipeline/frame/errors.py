@@ -48,3 +48,9 @@ class ResourceError(PipelineError):
     """Out of disk space or memory."""
 
     exit_code = 7
+
+
+class CheckError(PipelineError):
+    """More labels are wrong than a check allows."""
+
+    exit_code = 9

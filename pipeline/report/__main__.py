@@ -2,7 +2,14 @@
 
 from pipeline.config.load import Loaded, load_config
 from pipeline.frame import artifacts
-from pipeline.frame.cli import CONFIG, RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.frame.cli import (
+    RESULTS,
+    ConfigOption,
+    ResultsOption,
+    SetOption,
+    command_line,
+    run_command,
+)
 from pipeline.frame.lock import locked
 from pipeline.frame.record import check_output
 from pipeline.frame.run import Run
@@ -34,8 +41,8 @@ def make_report(loaded: Loaded, run: Run) -> None:
     print_summary(metrics)
     print(f"report       {run.report}")
     if metrics["issues"]["all"]["count"]:
-        told = [f"CONFIG={loaded.path}"] if loaded.path != CONFIG else []
-        print(" ".join(["next         look at them and correct them: make review", *told]))
+        typed = command_line("review", loaded.path, results=run.folder.parent)
+        print(f"next         look at them and correct them: {typed}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from pipeline.config.load import Loaded, load_config
 from pipeline.corrections.journal import Journal
 from pipeline.corrections.queue import Queue, load_queue
 from pipeline.frame.cli import (
-    CONFIG,
     RESULTS,
     VARIABLE,
     ConfigOption,
@@ -23,6 +22,7 @@ from pipeline.frame.cli import (
     ScopeOption,
     SetOption,
     account_name,
+    command_line,
     run_command,
 )
 from pipeline.frame.errors import ConfigError
@@ -197,13 +197,7 @@ def make_command(loaded: Loaded, journal: Path, results: Path) -> str:
     is_in_config = len(sets) == len(loaded.overrides) and loaded.config.corrections == str(journal)
     if not is_in_config:
         sets.append(f"corrections={journal}")
-    values = {
-        "CONFIG": "" if loaded.path == CONFIG else str(loaded.path),
-        "SET": " ".join(sets),
-        "RESULTS": "" if results == RESULTS else str(results),
-    }
-    words = [f"{name}={value}" for name, value in values.items() if value]
-    return shlex.join(["make", "all", *words])
+    return command_line("all", loaded.path, sets, results)
 
 
 if __name__ == "__main__":

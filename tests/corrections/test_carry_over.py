@@ -221,7 +221,7 @@ def test_a_torn_last_line_is_left_where_it_is(project):
             ["model.epochs=3"],
             "out",
             "make all CONFIG=configs/tickets.yaml "
-            "'SET=model.epochs=3 corrections=corrections/j.jsonl' RESULTS=out",
+            "SET='model.epochs=3 corrections=corrections/j.jsonl' RESULTS=out",
         ),
     ],
 )

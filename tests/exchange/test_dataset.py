@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.corrections.queue import Queue, load_queue
 from pipeline.exchange import dataset
-from pipeline.exchange.__main__ import Action, exchange
+from pipeline.exchange.__main__ import import_
 from pipeline.frame.errors import ConfigError
 from tests.review.site import load_tiny, make_examples, write_run
 
@@ -58,4 +58,4 @@ def test_labels_are_those_after_the_review(queue, tmp_path):
 
 def test_it_cannot_be_imported(tmp_path):
     with pytest.raises(ConfigError, match="holds no decisions to import"):
-        exchange(Action.IMPORT, tmp_path / "x.yaml", "dataset", tmp_path / "dataset.csv")
+        import_(tmp_path / "dataset.csv", tmp_path / "x.yaml", "dataset")

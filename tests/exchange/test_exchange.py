@@ -15,7 +15,7 @@ from pipeline.corrections.merge import take_back
 from pipeline.corrections.queue import Queue, load_queue
 from pipeline.exchange import argilla, huggingface, label_studio
 from pipeline.exchange import csv as spreadsheet
-from pipeline.exchange.__main__ import Action, exchange
+from pipeline.exchange.__main__ import export
 from pipeline.exchange.formats import formats
 from pipeline.frame.errors import ConfigError, DataError
 from tests.review.site import load_tiny, make_examples, write_run
@@ -286,7 +286,7 @@ def test_every_format_says_itself_what_it_is():
 
 def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="--format 'xls': must be one of argilla, csv, dataset"):
-        exchange(Action.EXPORT, tmp_path / "none.yaml", "xls")
+        export(tmp_path / "none.yaml", "xls")
 
 
 # --- Hugging Face ----------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """How commands end: one line and one code for each way to end."""
 
 import contextlib
-import importlib.util
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.__main__ import COMMANDS
 from pipeline.frame import cli, errors
 from pipeline.frame.cli import ConfigOption, complete
 from tests.commands import code_of
@@ -30,6 +27,7 @@ ENDS = [
     (errors.ResourceError("disk full"), 7, "disk full"),
     (OSError(28, "No space left on device", "results/x"), 7, "results/x: cannot be written: No sp"),
     (OSError(5, "Input/output error"), 1, "bug: OSError: [Errno 5] Input/output error (traceback"),
+    (errors.CheckError("5% are wrong"), 9, "5% are wrong"),
     (MemoryError(), 7, "out of memory; lower vectorize.sequence_length"),
     (KeyboardInterrupt(), 130, "interrupted; what is finished is kept"),
     (cli.Terminated(), 143, "terminated; what is finished is kept"),
@@ -48,13 +46,6 @@ def test_what_to_make_can_be_pasted(tmp_path: Path) -> None:
         assert complete(other, config=Path("my.yaml")) == other
     done = command("find_issues", "--config", TINY, "--results", tmp_path)
     assert f"`make prepare CONFIG=configs/sample.yaml RESULTS={tmp_path}` first" in done.stderr
-
-
-def test_the_list_of_commands_names_modules_that_are_there() -> None:
-    for names in COMMANDS:
-        for name in re.findall(r"^[a-z]+|(?<=, )[a-z_]+", names):
-            assert importlib.util.find_spec(f"pipeline.{name}") is not None
-    assert "python -m pipeline.COMMAND" in command("__main__").stdout
 
 
 def test_help_names_the_exit_codes() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.corrections.queue import Queue, load_queue
-from pipeline.exchange.__main__ import Action, exchange
+from pipeline.exchange.__main__ import export
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, ConfigError
 from pipeline.frame.record import RECORD, hashes, load_record, save_record
@@ -100,10 +100,10 @@ def test_export_takes_a_scope(run, tmp_path, monkeypatch):
     config = tmp_path / "tiny.yaml"
     source = Path(__file__).parents[2] / "configs" / "sample.yaml"
     config.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    exchange(Action.EXPORT, config, "csv", scope="test")
+    export(config, "csv", scope="test")
     path = tmp_path / "results" / "tiny" / "exchange" / "csv_test" / "decisions.csv"
     with path.open(encoding="utf-8-sig", newline="") as file:
         assert {row["split"] for row in csv.DictReader(file)} == {"test"}
     for format_ in ("huggingface", "dataset"):
         with pytest.raises(ConfigError, match="--scope goes with"):
-            exchange(Action.EXPORT, config, format_, scope="test")
+            export(config, format_, scope="test")
