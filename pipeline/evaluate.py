@@ -16,15 +16,13 @@ from pipeline.frame.record import RECORD
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import Context, Stage
 from pipeline.issues.answer_keys import (
-    BY_MAJORITY,
-    Verified,
     apply_votes,
+    estimate_checked_errors,
     load_verified,
     score_issues,
 )
-from pipeline.issues.calibration import estimate_by_calibration
 from pipeline.issues.comparison import compare_accuracy
-from pipeline.issues.estimate import estimate_by_confident_learning
+from pipeline.issues.estimate import estimate_errors
 from pipeline.issues.scores import calibration_error, scores
 from pipeline.issues.sections import Evaluate, PublishedFigure
 from pipeline.issues.truth import score_against_truth
@@ -98,11 +96,13 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         "in_train": int(labels.is_train[rows].sum()),
         "top_rows": top,
         "published_top_rows_found": len(set(top) & set(options.published_top_rows)),
-        "estimated_errors": {
-            "confident_learning": estimate_by_confident_learning(
-                labels.given, pred_probs, samples=samples_of(options), seed=seed
-            )
-        },
+        "estimated_errors": estimate_errors(
+            labels.given,
+            pred_probs,
+            samples=samples_of(options),
+            seed=seed,
+            is_fit=metrics["fitness"]["is_fit"],
+        ),
     }
     if run.truth.exists():
         truth = artifacts.load_table(run.truth, ["true_label"]).column("true_label").to_numpy()
@@ -140,7 +140,7 @@ def check_issues(
     return score_issues(ranked, confidence, verified) | {
         "flipped_by_people": int((corrected != given).sum()),
         "left_out_without_majority": int((~counts).sum()),
-        "estimated_errors": estimate_errors(
+        "estimated_errors": estimate_checked_errors(
             given, pred_probs, verified, samples=samples_of(options), seed=seed
         ),
         "test_accuracy_corrected": {
@@ -148,22 +148,6 @@ def check_issues(
             for model, probs in test.items()
         },
     }
-
-
-def estimate_errors(
-    given: np.ndarray, pred_probs: np.ndarray, verified: Verified, *, samples: int, seed: int
-) -> dict[str, Any]:
-    """Return how many labels of scope test are wrong, from two sides, and how far these differ.
-
-    confident_learning: as the finder estimates it. calibrated: the sum of the probabilities that
-    a label is wrong, fitted on what people confirm; None where they checked too few.
-    """
-    by_joint = estimate_by_confident_learning(given, pred_probs, samples=samples, seed=seed)
-    confidence = pred_probs[np.arange(len(given)), given]
-    wrong = verified.confirmed()[BY_MAJORITY]
-    by_people = estimate_by_calibration(confidence, verified.positions, wrong, seed=seed)
-    times = by_people and by_joint["count"] and by_people["count"] / by_joint["count"]
-    return {"confident_learning": by_joint, "calibrated": by_people, "times": times or None}
 
 
 def stage_seconds(run: Run) -> dict[str, float]:

@@ -40,28 +40,31 @@ def find_issues(context: Context) -> None:
     """Rank the probable label errors of all, train and test; list what else is wrong."""
     run, config = context.run, context.config
     labels, class_names = load_labels(run), load_class_names(run)
-    truth, health = load_truth(run), {}
-    for scope in SCOPES:
-        options = config.find_issues
-        health[scope] = _find_in_scope(run, scope, labels, class_names, options, truth)
-        counts = health[scope]
-        context.progress.say(f"{scope}: {counts['count']:,} issues, {counts['fraction']:.1%}")
+    truth, options = load_truth(run), config.find_issues
+    health: dict[str, Any] = {}
     problems = find_data_problems(run, labels, config)
-    lines = data_issue_rows(run, labels, problems, class_names)
-    artifacts.save_issues(run.data_issues, lines, artifacts.DATA_ISSUE_COLUMNS)
     counts = {
         kind: {"examples": len(problem.rows), "groups": len(np.unique(problem.groups))}
         for kind, problem in problems.items()
     }
+    fitness = tell_fitness(run, labels, class_names, counts, config)
+    for scope in SCOPES:
+        found = _find_in_scope(
+            run, scope, labels, class_names, options, truth, is_fit=fitness["is_fit"]
+        )
+        health[scope] = found
+        context.progress.say(f"{scope}: {found['count']:,} issues, {found['fraction']:.1%}")
+    lines = data_issue_rows(run, labels, problems, class_names)
+    artifacts.save_issues(run.data_issues, lines, artifacts.DATA_ISSUE_COLUMNS)
     health["data"] = counts | {"copies": artifacts.load_json(run.crossval_metrics)["copies"]}
     write_scores(run, labels, class_names, truth)
-    health["fitness"] = tell_fitness(run, labels, counts, config)
+    health["fitness"] = fitness
     artifacts.save_json(run.health, health)
     for reason in health["fitness"]["reasons"]:
         why, remedy = reason["why"], reason["remedy"]
         context.progress.say(f"not fit to judge these labels: {why}; {remedy}")
-    found = [f"{counts[kind]['examples']:,} {kind}" for kind in counts if counts[kind]["examples"]]
-    context.progress.say(f"data: {', '.join(found) or 'nothing else'}")
+    others = [f"{counts[kind]['examples']:,} {kind}" for kind in counts if counts[kind]["examples"]]
+    context.progress.say(f"data: {', '.join(others) or 'nothing else'}")
 
 
 def _find_in_scope(
@@ -71,17 +74,25 @@ def _find_in_scope(
     class_names: list[str],
     options: FindIssues,
     truth: np.ndarray | None,
+    *,
+    is_fit: bool,
 ) -> dict[str, Any]:
     rows = labels.rows(scope)
     given = labels.given[rows]
-    pred_probs = artifacts.load_array(run.pred_probs(scope))
-    name = str(run.pred_probs(scope))
-    check_pred_probs(pred_probs, given, num_classes=len(class_names), name=name)
+    pred_probs = load_pred_probs(run, scope, labels, class_names)
     issues = find_issues_ranked(given, pred_probs, options)
     wrong = calibrate_wrong(given, pred_probs, None if truth is None else truth[rows])
     lines = issue_rows(run, rows, given, pred_probs, issues, class_names, wrong)
     artifacts.save_issues(run.issues(scope), lines)
-    return describe_labels(given, pred_probs, issues, class_names, options)
+    return describe_labels(given, pred_probs, issues, class_names, options, is_fit=is_fit)
+
+
+def load_pred_probs(run: Run, scope: str, labels: Labels, class_names: list[str]) -> np.ndarray:
+    """Return the (n, classes) probabilities of a scope, checked before anything believes them."""
+    path = run.pred_probs(scope)
+    pred_probs, given = artifacts.load_array(path), labels.given[labels.rows(scope)]
+    check_pred_probs(pred_probs, given, num_classes=len(class_names), name=str(path))
+    return pred_probs
 
 
 def load_truth(run: Run) -> np.ndarray | None:
@@ -118,7 +129,11 @@ def write_scores(
 
 
 def tell_fitness(
-    run: Run, labels: Labels, problems: dict[str, dict[str, int]], config: Config
+    run: Run,
+    labels: Labels,
+    class_names: list[str],
+    problems: dict[str, dict[str, int]],
+    config: Config,
 ) -> dict[str, Any]:
     """Return health.json's "fitness": whether the finder is fit to judge, and why not.
 
@@ -129,7 +144,7 @@ def tell_fitness(
     curves = [fold.get("training", {}).get("accuracy", []) for fold in folds]
     unknown = problems["no_known_word"]["examples"] / len(labels.given)
     fitness = judge_fitness(
-        artifacts.load_array(run.pred_probs("all")),
+        load_pred_probs(run, "all", labels, class_names),
         labels.given,
         unknown=unknown if is_model else 0.0,
         curves=[curve for curve in curves if curve] if is_model else [],

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.data.prepared import load_labels
-from pipeline.evaluate import compare_published, estimate_errors, load_test_pred_probs
+from pipeline.evaluate import compare_published, load_test_pred_probs
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.run import Run
-from pipeline.issues.answer_keys import Verified
+from pipeline.issues.answer_keys import Verified, estimate_checked_errors
 from pipeline.issues.sections import PublishedFigure
 from tests.tiny import SETTINGS, STAGES, TINY, command, sets
 
@@ -49,12 +49,12 @@ def test_wrong_labels_are_estimated_from_two_sides() -> None:
     checked = np.sort(rng.choice(4000, 400, replace=False))
     votes = np.where(wrong[checked], 5, 0)
     verified = Verified(checked, 5 - votes, votes, 1 - given[checked])
-    found = estimate_errors(given, pred_probs, verified, samples=200, seed=1)
+    found = estimate_checked_errors(given, pred_probs, verified, samples=200, seed=1)
     assert found["confident_learning"]["ci95"][0] <= wrong.sum()
     assert found["calibrated"]["ci95"][0] <= wrong.sum() <= found["calibrated"]["ci95"][1]
     assert found["times"] == found["calibrated"]["count"] / found["confident_learning"]["count"]
     few = Verified(*(array[:10] for array in verified))
-    found = estimate_errors(given, pred_probs, few, samples=200, seed=1)
+    found = estimate_checked_errors(given, pred_probs, few, samples=200, seed=1)
     assert (found["calibrated"], found["times"]) == (None, None)
 
 

@@ -73,4 +73,4 @@ def test_bad_probabilities_never_reach_cleanlab(
     labels, names = load_labels(run_copy), load_class_names(run_copy)
     options = load_tiny().config.find_issues
     with pytest.raises(ArtifactError, match="row 7 is not a probability"):
-        find_issues._find_in_scope(run_copy, scope, labels, names, options, truth=None)
+        find_issues._find_in_scope(run_copy, scope, labels, names, options, None, is_fit=True)

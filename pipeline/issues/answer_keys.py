@@ -11,6 +11,8 @@ from pipeline.data.records import read_csv
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
 from pipeline.frame.run import Run
+from pipeline.issues.calibration import estimate_by_calibration
+from pipeline.issues.estimate import estimate_by_confident_learning
 
 COLUMNS = [
     "test_index",
@@ -152,3 +154,19 @@ def score_issues(ranked: np.ndarray, confidence: np.ndarray, verified: Verified)
         "unjudged": len(ranked) - len(judged),
         "definitions": scores,
     }
+
+
+def estimate_checked_errors(
+    given: np.ndarray, pred_probs: np.ndarray, verified: Verified, *, samples: int, seed: int
+) -> dict[str, Any]:
+    """Return how many labels of scope test are wrong, from two sides, and how far these differ.
+
+    confident_learning: as the finder estimates it. calibrated: the sum of the probabilities that
+    a label is wrong, fitted on what people confirm; None where they checked too few.
+    """
+    by_joint = estimate_by_confident_learning(given, pred_probs, samples=samples, seed=seed)
+    confidence = pred_probs[np.arange(len(given)), given]
+    wrong = verified.confirmed()[BY_MAJORITY]
+    by_people = estimate_by_calibration(confidence, verified.positions, wrong, seed=seed)
+    times = by_people and by_joint["count"] and by_people["count"] / by_joint["count"]
+    return {"confident_learning": by_joint, "calibrated": by_people, "times": times or None}

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from pipeline.issues.estimate import estimate_class_errors
 from pipeline.issues.sections import FilterBy, FindIssues
 
 MOST_OVERLAPS = 50
@@ -15,12 +16,16 @@ def describe_labels(
     issues: np.ndarray,
     class_names: list[str],
     options: FindIssues,
+    *,
+    is_fit: bool = True,
 ) -> dict[str, Any]:
     """Return the health of a scope: confident joint, noise rates, quality of each class.
 
     confident_joint[i][j]: examples given class i and confidently of class j, scaled to the
     class counts. noise_rate: estimated share of the examples given a class that is not of it.
-    label_quality: 1 - noise_rate, as in cleanlab.dataset.rank_classes_by_label_quality.
+    label_quality: 1 - noise_rate, as in cleanlab.dataset.rank_classes_by_label_quality. These
+    three are point estimates, which a class of a few rows can make anything of. wrong95: [low,
+    high] wrong labels, None for a small class and from a model that is not fit to judge.
     """
     from cleanlab.count import compute_confident_joint, estimate_latent
 
@@ -29,6 +34,7 @@ def describe_labels(
     flagged = np.bincount(labels[issues], minlength=len(class_names))
     sizes = np.bincount(labels, minlength=len(class_names))
     wrong = joint.sum() - joint.trace()
+    ranges = estimate_class_errors(labels, pred_probs) if is_fit else [None] * len(class_names)
     return {
         "count": len(issues),
         "fraction": len(issues) / len(labels),
@@ -42,6 +48,7 @@ def describe_labels(
                 "noise_rate": float(1 - inverse_noise_matrix[k, k]),
                 "inverse_noise_rate": float(1 - noise_matrix[k, k]),
                 "label_quality": float(inverse_noise_matrix[k, k]),
+                "wrong95": ranges[k],
             }
             for k, name in enumerate(class_names)
         ],

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from cleanlab.count import compute_confident_joint, num_label_issues
 
-from pipeline.issues.estimate import confident_cells, estimate_by_confident_learning, wrong_of
+from pipeline.issues.estimate import (
+    FEWEST_ROWS,
+    confident_cells,
+    confident_counts,
+    estimate_by_confident_learning,
+    estimate_by_scores,
+    estimate_class_errors,
+    estimate_errors,
+    label_scores,
+    wrong_of,
+)
 from tests.issues.scopes import make_scope
 
 
@@ -22,7 +32,7 @@ def test_the_confident_joint_is_cleanlabs() -> None:
 
 def test_the_count_is_cleanlabs_before_it_rounds_each_cell() -> None:
     labels, pred_probs, planted = make_scope()
-    counts = counts_of(labels, confident_cells(labels, pred_probs), 3)
+    counts = confident_counts(labels, pred_probs)
     expected = num_label_issues(
         labels, pred_probs.astype(np.float64), estimation_method="off_diagonal_calibrated"
     )
@@ -40,9 +50,10 @@ def test_cells_on_literals() -> None:
 
 
 def test_wrong_labels_on_literals() -> None:
-    assert wrong_of(np.array([[8, 2, 10], [0, 5, 0]])) == pytest.approx(4)  # 2 of 10 of 20
-    assert wrong_of(np.array([[0, 0, 5], [1, 3, 1]])) == pytest.approx(1.25)  # 5 say nothing
-    assert wrong_of(np.array([[5, 0, 0], [0, 5, 0]])) == 0
+    """Confidently of a class before the given one, of it, of one after it, of none."""
+    assert wrong_of(np.array([[0, 8, 2, 10], [0, 5, 0, 0]])) == pytest.approx(4)  # 2 of 10 of 20
+    assert wrong_of(np.array([[0, 0, 0, 5], [1, 3, 0, 1]])) == pytest.approx(1.25)
+    assert wrong_of(np.array([[0, 5, 0, 0], [0, 5, 0, 0]])) == 0
 
 
 def test_the_interval_holds_the_count_and_shrinks_with_the_labels() -> None:
@@ -64,3 +75,65 @@ def test_labels_without_a_doubt_have_none_wrong() -> None:
     sure = np.where(np.eye(2)[labels] == 1, 0.99, 0.01)
     found = estimate_by_confident_learning(labels, sure, samples=100, seed=0)
     assert found == {"count": 0, "ci95": [0, 0]}
+
+
+def scored(
+    n: int, k: int, wrong: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels of which some are replaced at random, a fair model's probabilities, truth."""
+    true = rng.integers(0, k, n)
+    logits = rng.normal(size=(n, k)) + 4.5 * np.eye(k)[true]
+    pred_probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    is_wrong = rng.random(n) < wrong
+    given = np.where(is_wrong, (true + rng.integers(1, k, n)) % k, true)
+    return given, pred_probs, is_wrong
+
+
+def test_random_errors_lie_in_the_stated_ranges() -> None:
+    rng = np.random.default_rng(5)
+    held: dict[str, list[bool]] = {"all": [], "class": []}
+    for _ in range(20):
+        given, pred_probs, is_wrong = scored(600, 4, 0.08, rng)
+        low, high = estimate_errors(given, pred_probs, samples=200, seed=0)["range95"]
+        held["all"].append(low <= is_wrong.sum() <= high)
+        assert high - low < 80  # of 48: a range that says something
+        for k, ends in enumerate(estimate_class_errors(given, pred_probs, samples=200)):
+            assert ends is not None
+            held["class"].append(ends[0] <= is_wrong[given == k].sum() <= ends[1])
+    assert np.mean(held["all"]) >= 0.9
+    assert np.mean(held["class"]) >= 0.9
+
+
+def test_scores_give_the_share_where_right_labels_never_score_low() -> None:
+    random = np.linspace(0, 0.5, 1000)
+    given = np.concatenate([np.linspace(0, 0.5, 40), np.full(360, 0.9)])
+    found = estimate_by_scores(given, random)
+    assert found.estimate == pytest.approx(40, abs=1)
+    assert found.low < 40 < found.high
+
+
+def test_scores_of_random_labels_are_those_of_the_other_classes() -> None:
+    pred_probs = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
+    given, random = label_scores(np.array([0, 2]), pred_probs)
+    assert given.tolist() == [0.6, 0.3]
+    assert sorted(random) == [0.1, 0.2, 0.3, 0.5]
+
+
+def test_nothing_is_said_of_a_small_class_nor_by_a_model_that_is_not_fit() -> None:
+    rng = np.random.default_rng(1)
+    given, pred_probs, _ = scored(300, 3, 0.1, rng)
+    few = np.flatnonzero(given == 2)[FEWEST_ROWS - 1 :]
+    kept = np.setdiff1d(np.arange(300), few)
+    ranges = estimate_class_errors(given[kept], pred_probs[kept])
+    assert ranges[2] is None
+    assert ranges[0] is not None
+    found = estimate_errors(given, pred_probs, samples=200, seed=0, is_fit=False)
+    assert found["range95"] is None
+
+
+def test_many_classes_take_no_memory_to_speak_of() -> None:
+    """The joint of a thousand classes has a million cells; a bootstrap of them all is 16 GB."""
+    rng = np.random.default_rng(2)
+    given, pred_probs, is_wrong = scored(4000, 1000, 0.1, rng)
+    low, high = estimate_errors(given, pred_probs, samples=2000, seed=0)["range95"]
+    assert low <= is_wrong.sum() <= high
