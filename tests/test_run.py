@@ -19,6 +19,7 @@ from pipeline.frame.lock import locked
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 from pipeline.report.current import report_is_current
+from tests.guard import PATIENCE
 from tests.tiny import ROOT, SETTINGS, STAGES, TINY, command, load_tiny, sets, unmeasured
 
 STUDY = {
@@ -131,7 +132,7 @@ def test_a_stage_that_is_killed_is_named(tmp_path: Path) -> None:
     process = start(tmp_path)
     child = child_at_work(process)
     child.kill()
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 137
     assert stderr == "error: crossval: was ended by signal 9 (SIGKILL)\n"
 
@@ -164,7 +165,7 @@ def child_at_work(process: subprocess.Popen[str]) -> psutil.Process:
 
 def clean_up(children: list[psutil.Process]) -> list[psutil.Process]:
     """Kill those of the processes that do not end, and return them."""
-    _, alive = psutil.wait_procs(children, timeout=3)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     for child in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
@@ -185,7 +186,7 @@ def test_a_signal_ends_it_with_one_line_and_leaves_no_process(
         os.killpg(process.pid, sent)
     else:
         process.send_signal(sent)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert stderr == f"error: {word}; what is finished is kept, the same command goes on\n"
     assert process.returncode == code
     assert clean_up(children) == []

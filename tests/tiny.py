@@ -13,6 +13,7 @@ from pipeline.config.load import Loaded, load_config
 from pipeline.frame.record import hashes, save_record
 from pipeline.frame.run import Run
 from pipeline.frame.stage import Context, execute, stages
+from tests.guard import PATIENCE
 
 STAGES = stages()
 ROOT = Path(__file__).parent.parent
@@ -69,7 +70,6 @@ def command(
     *arguments: str | Path,
     cwd: Path = ROOT,
     env: Mapping[str, str] = MappingProxyType({}),
-    seconds: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m pipeline.<module>` and return what it printed."""
     return subprocess.run(
@@ -78,7 +78,7 @@ def command(
         env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(env),
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=2 * PATIENCE,
         check=False,
     )
 

@@ -16,6 +16,7 @@ from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.progress import StageProgress
 from tests.compute.jobs import Job, die, fail, work
+from tests.guard import PATIENCE
 from tests.tiny import unmeasured
 
 JOBS = [Job(number) for number in range(5)]
@@ -121,7 +122,7 @@ if __name__ == "__main__":
         parent.kill()
     assert as_asked == "True"
     assert len(workers) == 2
-    gone, _ = psutil.wait_procs(workers, timeout=5)
+    gone, _ = psutil.wait_procs(workers, timeout=PATIENCE)
     assert len(gone) == 2
 
 

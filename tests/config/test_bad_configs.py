@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.frame.errors import ConfigError
 from tests.commands import refusal
+from tests.guard import PATIENCE
 
 CSV = {
     "source": "csv", "path": "reviews.csv", "columns": None, "delimiter": ",", "encoding": "utf-8",
@@ -147,9 +147,7 @@ def test_bad_config(
     results = tmp_path / "results"
     sets = [part for given in as_sets(sections) for part in ("--set", given)]
     arguments = ["--config", "configs/ag_news.yaml", "--results", str(results), *sets]
-    started = time.monotonic()
     text = refusal(monkeypatch, capsys, 2, *arguments)
-    assert time.monotonic() - started < 5
     assert not results.exists()
     for words in says:
         assert words in text
@@ -166,7 +164,7 @@ def test_command_line(case: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.prepare", "--config", "configs/ag_news.yaml",
          "--results", str(tmp_path / "results"), *sets],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1

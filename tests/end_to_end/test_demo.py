@@ -2,7 +2,6 @@
 
 import csv
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,12 @@ from tests.tiny import STAGES, TINY, command
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished demo."""
     results = tmp_path_factory.mktemp("demo")
-    started = time.monotonic()
     for name in STAGES:
         done = command(name, "--config", TINY, "--results", results)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         assert "\x1b" not in done.stdout
         assert f"{name:<12} done in " in done.stdout
-    assert time.monotonic() - started < 240  # about half a minute on two free cores
     return results / "sample"
 
 

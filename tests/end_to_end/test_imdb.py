@@ -19,7 +19,7 @@ def imdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run."""
     results = tmp_path_factory.mktemp("imdb")
     for name in STAGES:
-        done = command(name, "--config", CONFIG, "--results", results, seconds=800)
+        done = command(name, "--config", CONFIG, "--results", results)
         assert done.returncode == 0, done.stderr
     return results / "imdb"
 
@@ -56,7 +56,7 @@ def test_a_fold_alone_and_the_ranking_are_the_same_bytes_again(imdb: Path, tmp_p
     for path in (fold, again / "crossval" / "stage.json", again / "find_issues" / "stage.json"):
         path.unlink()
     for name in ("crossval", "find_issues"):
-        done = command(name, "--config", CONFIG, "--results", tmp_path, seconds=300)
+        done = command(name, "--config", CONFIG, "--results", tmp_path)
         assert done.returncode == 0, done.stderr
     for name in ("crossval/all/fold_01.npz", "crossval/pred_probs_all.npy",
                  "find_issues/issues_all.csv"):  # fmt: skip

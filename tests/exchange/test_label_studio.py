@@ -22,11 +22,11 @@ from pipeline.corrections.journal import Journal
 from pipeline.corrections.merge import take_back
 from pipeline.corrections.queue import Queue, load_queue
 from pipeline.exchange import label_studio
+from tests.guard import PATIENCE
 from tests.review.site import load_tiny, make_examples, write_run
 
 PROGRAM = os.environ.get("LABEL_STUDIO") or shutil.which("label-studio")
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-START_SECONDS = 1200  # the first start makes its database
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,7 +44,7 @@ class Studio:
             data=None if values is None else json.dumps(values).encode(),
             headers={"Authorization": f"Token {TOKEN}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read())
 
 
@@ -77,11 +77,11 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
             yield started
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(PATIENCE)
 
 
 def wait_for(studio: Studio, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + 2 * PATIENCE  # the first start makes its database
     while time.monotonic() < end:
         assert server.poll() is None, log.read_text()[-3000:]
         try:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.guard import PATIENCE
 from tests.review.site import load_tiny, make_examples, write_run
 
 
@@ -106,7 +107,7 @@ def push(tmp_path: Path, hub: Hub, name: str, *, token: str) -> subprocess.Compl
     }
     return subprocess.run(
         [*command, "--results", str(folder), "--push", name],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.data.columnar import read_parquet
 from pipeline.data.records import read_csv, read_jsonl
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ConfigError
+from tests.guard import ends
 from tests.tiny import TINY
 
 EXAMPLES = 500 if os.environ.get("FAULTS") == "all" else 50
@@ -118,13 +118,12 @@ def configs(draw: Any) -> bytes:
 def test_a_config_is_valid_or_one_line_a_problem(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes(data)
-    started = time.process_time()
     try:
-        load_config(path)
+        with ends():
+            load_config(path)
     except ConfigError as error:
         assert error.problems
         for problem in error.problems:
             assert problem.startswith(f"{path}"), problem
             assert len(problem.splitlines()) == 1, problem
             assert problem.isprintable(), ascii(problem)
-    assert time.process_time() - started < 1

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.report.page import write_report
+from tests.guard import PATIENCE
 
 from .conftest import MakeToy
 from .payloads import PAYLOADS
@@ -43,6 +44,7 @@ class Visit:
     def __init__(self, browser: Any, address: str, **options: Any) -> None:
         self.context = browser.new_context(**options)
         self.context.set_offline(True)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.page = self.context.new_page()
         self.requests: list[str] = []
         self.complaints: list[str] = []

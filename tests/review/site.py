@@ -24,6 +24,7 @@ from pipeline.review.__main__ import listen, make_server
 from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
 from pipeline.review.security import Access
+from tests.guard import PATIENCE
 from tests.tiny import save_records
 
 NUM_EXAMPLES, NUM_ISSUES = 80, 60
@@ -103,7 +104,7 @@ class Site:
     ) -> tuple[int, str, http.client.HTTPMessage]:
         """Return (status, text, headers); a header given as None is left out."""
         headers = self.headers | {name.replace("_", "-"): v for name, v in changed.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.access.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.access.port, timeout=PATIENCE)
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             if value is not None:
@@ -153,7 +154,7 @@ def serving(folder: Path) -> Iterator[Make]:
     finally:
         for server, thread, listener in running:
             server.should_exit = True
-            thread.join(10)
+            thread.join(PATIENCE)
             listener.close()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.guard import PATIENCE
 from tests.review.site import Site, given_of, make_examples
 from tests.review.test_page import PAYLOADS
 
@@ -34,6 +35,7 @@ class Window:
     def __init__(self, chromium: Any, site: Site, *, width: int = 1280, scheme: str = "light"):
         size = {"width": width, "height": 800}
         self.context = chromium.new_context(viewport=size, color_scheme=scheme)
+        self.context.set_default_timeout(1000 * PATIENCE)
         self.page = self.context.new_page()
         self.problems: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))

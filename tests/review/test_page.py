@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.frame.errors import ConfigError
 from pipeline.review.security import MAX_BODY, check_host
+from tests.guard import PATIENCE
 from tests.review.site import Site, given_of, make_examples, tags
 
 
@@ -228,7 +229,9 @@ def test_a_big_body_is_refused(shut_site: Site, size, chunked):
     else:
         headers["Content-Length"] = str(size)
     head = "POST /decide HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
-    with socket.create_connection(("127.0.0.1", shut_site.access.port), timeout=10) as connection:
+    with socket.create_connection(
+        ("127.0.0.1", shut_site.access.port), timeout=PATIENCE
+    ) as connection:
         connection.sendall(head.encode() + b"\r\n")
         if chunked:
             part = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
