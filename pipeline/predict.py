@@ -1,24 +1,29 @@
 """Label raw texts with a model that `cleanlearn` wrote."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
 
-from pipeline.data.prepared import load_class_names
 from pipeline.frame import artifacts
 from pipeline.frame.cli import RESULTS, run_command
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.messages import for_terminal
-from pipeline.frame.record import check_output
-from pipeline.frame.run import Run
+from pipeline.frame.record import RECORD, check_output
 from pipeline.frame.tensorflow import load_tensorflow
 
 BATCH = 1024
-LabelTexts = Callable[[list[str]], np.ndarray]
+
+
+class Labeler(NamedTuple):
+    """Class names, and a function from texts to (texts, classes) probabilities."""
+
+    class_names: list[str]
+    pred_probs: Callable[[list[str]], np.ndarray]
 
 
 def predict(
@@ -26,7 +31,7 @@ def predict(
         list[str] | None, typer.Argument(help="Texts; none: one per line of stdin.")
     ] = None,
     model: Annotated[
-        Path, typer.Option(help="A .keras or .npz file under results/<run>/cleanlearn/.")
+        Path, typer.Option(help="A .keras or .npz file of cleanlearn, or a copy of one.")
     ] = Path("results/imdb/cleanlearn/cleaned.keras"),
 ) -> None:
     """Print label, probability and text, separated by tabs, for each text."""
@@ -36,19 +41,17 @@ def predict(
             f"{model}: is missing; run `make all`, or name another with --model"
             + (f" (there is {others})" if others else "")
         )
-    run = Run(model.parent.parent)
-    check_output(run.dataset)
-    check_output(model)
-    class_names = load_class_names(run)
-    label_texts = load_linear(model) if model.suffix == ".npz" else load_network(model)
+    if (model.parent / RECORD).exists():
+        check_output(model)
+    labeler = load_linear(model) if model.suffix == ".npz" else load_network(model)
     lines = read_lines() if texts is None else [as_utf8(text) for text in texts]
     for first in range(0, len(lines), BATCH):
         batch = lines[first : first + BATCH]
-        for text, row in zip(batch, label_texts(batch), strict=True):
+        for text, row in zip(batch, labeler.pred_probs(batch), strict=True):
             words = " ".join(text.split())
             if sys.stdout.isatty():
                 words = words[:100]
-            print(for_terminal(f"{class_names[row.argmax()]}\t{row.max():.4f}\t{words}"))
+            print(for_terminal(f"{labeler.class_names[row.argmax()]}\t{row.max():.4f}\t{words}"))
 
 
 def read_lines() -> list[str]:
@@ -63,29 +66,39 @@ def as_utf8(argument: str) -> str:
     return argument.encode("utf-8", "replace").decode()
 
 
-def load_network(model: Path) -> LabelTexts:
-    """Return texts -> (texts, classes) probabilities of a saved Keras model."""
+def load_network(model: Path) -> Labeler:
+    """Return a saved Keras model.
+
+    Raises:
+        ArtifactError: it is damaged, or another model.
+    """
     tf = load_tensorflow()
     import keras
 
-    # Registers what the saved models are made of.
-    from pipeline.models import deployable, sequence  # noqa: F401
+    from pipeline.models.deployable import class_names_of
 
     try:
         network = keras.models.load_model(model, compile=False)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{model}: is not a model of this pipeline ({error})") from None
-    return lambda texts: network(tf.constant(texts), training=False).numpy()
+        class_names = class_names_of(network)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArtifactError(f"{model}: is not a model of this pipeline ({reason})") from None
+    return Labeler(class_names, lambda texts: network.predict_on_batch(tf.constant(texts)))
 
 
-def load_linear(model: Path) -> LabelTexts:
-    """Return texts -> (texts, classes) probabilities of a saved linear model of word counts."""
+def load_linear(model: Path) -> Labeler:
+    """Return a saved linear model of word counts.
+
+    Raises:
+        ArtifactError: it is damaged, or another file.
+    """
     from pipeline.models.counts import predict_texts
 
     arrays = artifacts.load_arrays(model)
-    if not {"coef", "intercept", "idf", "vocabulary", "vectorize"} <= arrays.keys():
+    if not {"coef", "intercept", "idf", "vocabulary", "vectorize", "class_names"} <= arrays.keys():
         raise ArtifactError(f"{model}: is not a model of this pipeline")
-    return lambda texts: predict_texts(arrays, texts)
+    class_names = json.loads(arrays["class_names"].tobytes())
+    return Labeler(class_names, lambda texts: predict_texts(arrays, texts))
 
 
 if __name__ == "__main__":

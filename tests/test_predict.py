@@ -1,14 +1,18 @@
 """Predict: texts or lines of stdin in, label and probability out."""
 
 import io
+import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.run import Run
+from pipeline.models.counts import deployable_arrays
+from pipeline.models.sections import Counts
 from pipeline.predict import predict
 from tests.tiny import command
 
@@ -62,15 +66,36 @@ def test_what_is_not_a_model_is_one_line(run_copy: Run) -> None:
         predict(["a"], run_copy.test_pred_probs)
 
 
-def test_damaged_class_names_are_not_used(run_copy: Run) -> None:
-    run_copy.dataset.write_text(run_copy.dataset.read_text().replace('"pos"', '"bos"'))
-    with pytest.raises(ArtifactError, match=r"dataset.json is damaged .*; run `make prepare`"):
-        predict(["a"], run_copy.keras_model("cleaned"))
-
-
-def test_a_model_away_from_its_run_says_what_is_missing(run_copy: Run, tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "cleaned.keras"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(run_copy.keras_model("cleaned").read_bytes())
-    with pytest.raises(ArtifactError, match=r"stage.json: is missing; run `make prepare`"):
+def test_a_model_of_another_kind_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    with pytest.raises(ArtifactError, match=r"other.keras: is not a model of this") as caught:
         predict(["a"], path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_copy_labels_without_its_run(
+    tiny_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict(["good", "bad"], tiny_run.keras_model("cleaned"))
+    expected = capsys.readouterr().out
+    assert expected
+    shutil.copy(tiny_run.keras_model("cleaned"), tmp_path / "mine.keras")
+    predict(["good", "bad"], tmp_path / "mine.keras")
+    assert capsys.readouterr().out == expected
+
+
+def test_a_copy_of_a_linear_model_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    learned = {
+        "words": np.array([1, 0]),
+        "coef": np.array([[0.0, 0.0], [2.0, -2.0]]),
+        "intercept": np.zeros(2),
+        "idf": np.empty(0),
+    }
+    options = Counts(
+        kind="counts", lowercase=True, token_pattern=r"\w+", max_ngram=1, min_df=1, max_features=9
+    )
+    arrays = deployable_arrays(learned, ["bad", "good"], ["neg", "pos"], options)
+    artifacts.save_arrays(tmp_path / "mine.npz", arrays)
+    predict(["good", "bad bad"], tmp_path / "mine.npz")
+    assert capsys.readouterr().out == "pos\t0.8808\tgood\nneg\t0.9820\tbad bad\n"

@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 
+from pipeline.data.prepared import load_class_names
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
 from pipeline.models.sections import Counts
@@ -109,11 +110,15 @@ class CountsClassifier(ClassifierMixin, BaseEstimator):
 
 
 def deployable_arrays(
-    learned: dict[str, np.ndarray], vocabulary: list[str], options: Counts
+    learned: dict[str, np.ndarray], vocabulary: list[str], class_names: list[str], options: Counts
 ) -> dict[str, np.ndarray]:
-    """Return what `predict_texts` needs, as arrays without Python objects."""
+    """Return what `predict_texts` needs and the class names, as arrays without Python objects."""
     words = [vocabulary[word] for word in learned["words"]]
-    described = {"vocabulary": json.dumps(words), "vectorize": options.model_dump_json()}
+    described = {
+        "vocabulary": json.dumps(words),
+        "vectorize": options.model_dump_json(),
+        "class_names": json.dumps(class_names),
+    }
     texts = {name: np.frombuffer(text.encode(), np.uint8) for name, text in described.items()}
     return {key: learned[key] for key in ("coef", "intercept", "idf")} | texts
 
@@ -124,7 +129,7 @@ def deploy_linear(
     """Write cleanlearn/<name>.npz, which labels raw texts."""
     if "words" in learned:
         vocabulary = artifacts.load_json(run.vocabulary("train"))
-        arrays = deployable_arrays(learned, vocabulary, options)
+        arrays = deployable_arrays(learned, vocabulary, load_class_names(run), options)
         artifacts.save_arrays(run.linear_model(name), arrays)
 
 

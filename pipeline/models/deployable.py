@@ -8,38 +8,60 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from pipeline.data.prepared import load_class_names
 from pipeline.frame import artifacts
 from pipeline.frame.files import atomic_write
 from pipeline.frame.run import Run
 from pipeline.models.learned import network_of
+from pipeline.models.raw_text import tokens_of_texts
 from pipeline.models.sections import Tokens
-from pipeline.models.tokens import LINE_BREAK, PUNCTUATION
+from pipeline.models.sequence import PositionEmbedding, with_plain_positions
 
 NO_DATE = "1980-01-01@00:00:00"  # the zero of zip files
 
 
-@keras.saving.register_keras_serializable(package="pipeline")
-def standardize(texts: Any) -> Any:
-    """Do to a string tensor what pipeline.models.tokens.standardize does to a column."""
-    texts = tf.strings.regex_replace(tf.strings.lower(texts), LINE_BREAK, " ")
-    return tf.strings.regex_replace(texts, PUNCTUATION, "")
-
-
 def deployable_model(
-    network: keras.Model, vocabulary: list[str], *, sequence_length: int
+    network: keras.Model, vocabulary: list[str], class_names: list[str], *, sequence_length: int
 ) -> keras.Model:
-    """Return a model (texts,) strings -> (texts, classes) with the weights of `network`."""
-    vectorizer = keras.layers.TextVectorization(
-        standardize=standardize,
-        output_sequence_length=sequence_length,
-        vocabulary=vocabulary[2:],  # Keras adds padding and unknown itself
-    )
+    """Return a model (texts,) strings -> (texts, classes) with the weights of `network`.
+
+    It is made of Keras' own layers alone (but for those of a user's own model), and holds the
+    class names: see `class_names_of`.
+    """
     texts = keras.Input((), dtype="string", name="text")
+    tokens = tokens_of_texts(texts, vocabulary, sequence_length=sequence_length)
     # The same layers without the class of the network, which a reader of the file need not have.
     plain = keras.Model(network.inputs[0], network.outputs[0])
-    return keras.Model(texts, plain(vectorizer(texts)))
+    if any(isinstance(layer, PositionEmbedding) for layer in plain.layers):
+        plain = with_plain_positions(plain)
+    return keras.Model(texts, named(class_names)(plain(tokens))["probabilities"])
+
+
+def named(class_names: list[str]) -> keras.Model:
+    """Return a model from probabilities to them and the most probable class by name."""
+    probabilities = keras.Input((len(class_names),), name="of_classes")
+    none_of_them = "?" * (1 + max(map(len, class_names)))
+    lookup = keras.layers.StringLookup(
+        vocabulary=class_names,
+        num_oov_indices=0,
+        oov_token=none_of_them,
+        invert=True,
+        name="class_names",
+    )
+    label = lookup(keras.ops.argmax(probabilities, axis=1))
+    outputs = {"probabilities": probabilities, "label": label}
+    return keras.Model(probabilities, outputs, name="classes")
+
+
+def class_names_of(model: keras.Model) -> list[str]:
+    """Return the names of the classes of a model as `deployable_model` made it.
+
+    Raises:
+        ValueError: it is another model.
+    """
+    names = model.get_layer("classes").get_layer("class_names").get_vocabulary()
+    return [str(name) for name in names]
 
 
 def deploy_network(
@@ -52,7 +74,8 @@ def deploy_network(
     weights = [learned[f"weight_{i}"] for i in range(len(network.get_weights()))]
     network.set_weights(weights)
     vocabulary = artifacts.load_json(run.vocabulary("train"))
-    model = deployable_model(network, vocabulary, sequence_length=options.sequence_length)
+    length = options.sequence_length
+    model = deployable_model(network, vocabulary, load_class_names(run), sequence_length=length)
     save_model(run.keras_model(name), model)
 
 

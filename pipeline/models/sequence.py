@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from pipeline.models.optimizer import FusedAdam
 from pipeline.models.table import CnnModel, TransformerModel
@@ -72,6 +73,22 @@ class PositionEmbedding(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         return x + self.positions
+
+
+def with_plain_positions(network: keras.Model) -> keras.Model:
+    """Return the network with Keras' own layers for PositionEmbedding: a product with 1, a bias."""
+
+    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not isinstance(layer, PositionEmbedding):
+            return layer.__class__.from_config(layer.get_config())
+        shape = layer.positions.shape
+        return keras.layers.EinsumDense("btd,de->bte", output_shape=shape, bias_axes="te")
+
+    plain = keras.models.clone_model(network, clone_function=own)
+    for old, new in zip(network.layers, plain.layers, strict=True):
+        one = [np.eye(old.positions.shape[1])] if isinstance(old, PositionEmbedding) else []
+        new.set_weights([*one, *old.get_weights()])
+    return plain
 
 
 def build_network(meta: dict[str, Any], params: dict[str, Any]) -> keras.Model:

@@ -69,8 +69,8 @@ def check_saved_models(name: str, run: Run) -> None:
     texts = [row["text"] for row in table if row["split"] == "test"]
     for model, probs in (("baseline", "baseline"), ("cleaned", "cleanlearning")):
         if run.linear_model(model).is_file():
-            obtained = load_linear(run.linear_model(model))(texts)
+            obtained = load_linear(run.linear_model(model)).pred_probs(texts)
         else:
-            obtained = load_network(run.keras_model(model))(texts)
+            obtained = load_network(run.keras_model(model)).pred_probs(texts)
         expected = artifacts.load_arrays(run.test_pred_probs)[probs]
         np.testing.assert_allclose(obtained, expected, atol=1e-5)

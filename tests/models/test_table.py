@@ -177,7 +177,7 @@ def test_saved_arrays_predict_the_same(name: str, classes: int) -> None:
     kept = labels < classes
     chosen = [text for text, keep in zip(texts, kept, strict=True) if keep]
     classifier = make(name).fit(inputs(name, chosen), labels[kept])
-    arrays = deployable_arrays(arrays_of(classifier), VOCABULARY[2:], COUNTS)
+    arrays = deployable_arrays(arrays_of(classifier), VOCABULARY[2:], ["a", "b"], COUNTS)
     assert all(array.dtype != object for array in arrays.values())
     unseen = [*make_texts(seed=1)[0], "", "Unheard OF good"]
     expected = classifier.predict_proba(inputs(name, unseen))
@@ -195,7 +195,7 @@ def test_saved_network_predicts_the_same_from_raw_text(name: str, tmp_path: Any)
 
     texts, _ = make_texts(seed=0)
     classifier = fitted(name)
-    model = deployable_model(network_of(classifier), VOCABULARY, sequence_length=6)
+    model = deployable_model(network_of(classifier), VOCABULARY, ["a", "b", "c"], sequence_length=6)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     expected = classifier.predict_proba(inputs(name, texts))
