@@ -1,3 +1,18 @@
 """Which labels in a text dataset are wrong, and does cleaning them help?"""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.library import find_label_errors
+
+__all__ = ["find_label_errors"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and nothing for those who ask for the version alone."""
+    if name in __all__:
+        from pipeline import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,18 @@ def test_the_notebook_runs_from_top_to_bottom(capsys: pytest.CaptureFixture[str]
     assert "planted errors found" in capsys.readouterr().out
 
 
-def test_the_notebook_carries_no_outputs() -> None:
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        assert cell.get("outputs", []) == []
+def test_the_notebook_shows_what_it_found() -> None:
+    """Outputs are stored, in order, with a picture and without what a library says of itself."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    run = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in run] == list(range(1, len(run) + 1))
+    outputs = [output for cell in run for output in cell["outputs"]]
+    assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
+    assert any("planted errors found" in "".join(output.get("text", "")) for output in outputs)
+    assert not any(output.get("name") == "stderr" for output in outputs)
+
+
+def test_it_runs_in_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "".join(json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"][2]["source"])
+    monkeypatch.chdir(NOTEBOOK.parent)
+    exec(compile(source, "cell", "exec"), {"__name__": "notebook"})

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.data.pred_probs import read_pred_probs
 from pipeline.data.prepared import Labels, load_class_names, load_text_array
+from pipeline.data.vectors import read_vectors
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
 from pipeline.frame.errors import ArtifactError, DataError
@@ -168,6 +169,11 @@ def _texts_train_first(run: Run, labels: Labels) -> pa.Array:
     return texts if in_order else texts.take(pa.array(order))  # a copy, which takes its memory
 
 
+def _vectors(asked: Asked, path: str) -> np.ndarray:
+    ids = artifacts.load_table(asked.run.examples, ["id"]).column("id").to_pylist()
+    return np.asarray(read_vectors(Path(path), ids)[train_first(asked.labels)])
+
+
 def _judge(member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
     """Return what a member says, each scope in the order of its rows; see `train_first`."""
     order = train_first(asked.labels)
@@ -245,39 +251,65 @@ def combine(
         said: {member: {"all", "train": (repeats, n, classes), "test": (n, classes)}}, logarithms.
     """
     judged = Judged({}, {name: {} for name in said}, {name: {} for name in said})
-    for scope in (scope for scope in ("all", "train") if scope in scopes):
-        given = labels.given[labels.rows(scope)]
-        losses = {}
-        for name, logs in said.items():
-            temperatures = [fit_temperature(each, given) for each in logs[scope]]
-            honest = map(at_temperature, logs[scope], temperatures)
-            probs = np.mean([np.exp(each) for each in honest], axis=0)
-            judged.member_probs[name][scope] = probs.astype(np.float32)
-            losses[name] = log_loss(np.log(np.maximum(probs, LEAST)), given)
-            judged.members[name][scope] = {
-                "log_loss": losses[name],
-                "accuracy": float((probs.argmax(axis=1) == given).mean()),
-                "temperature": float(np.mean(temperatures)),
-            }
-        kept = [name for name in said if losses[name] <= WORST * min(losses.values())]
+    for scope in ("all", "train"):
+        logs = {name: each[scope] for name, each in said.items()}
+        combined = combine_scope(logs, labels.given[labels.rows(scope)])
+        judged.pred_probs[scope] = combined.pred_probs
         for name in said:
-            judged.members[name][scope]["weight"] = (name in kept) / len(kept)
-        mean = _mean(judged, kept, scope)
-        together = fit_temperature(mean, given)  # a mean of honest members is less sure than right
-        judged.pred_probs[scope] = _as_probs(mean, together)
-        if scope == "train" and "test" in scopes:
-            for name, logs in said.items():
-                temperature = judged.members[name]["train"]["temperature"]
-                probs = np.exp(at_temperature(logs["test"], temperature))
-                judged.member_probs[name]["test"] = probs.astype(np.float32)
-            judged.pred_probs["test"] = _as_probs(_mean(judged, kept, "test"), together)
+            judged.member_probs[name][scope] = combined.member_probs[name]
+            judged.members[name][scope] = combined.members[name]
+    for name, each in said.items():
+        temperature = combined.members[name]["temperature"]
+        probs = np.exp(at_temperature(each["test"], temperature))
+        judged.member_probs[name]["test"] = probs.astype(np.float32)
+    kept = [judged.member_probs[name]["test"] for name in combined.kept]
+    judged.pred_probs["test"] = _as_probs(_mean(kept), combined.temperature)
     return judged
 
 
-def _mean(judged: Judged, kept: list[str], scope: str) -> np.ndarray:
+class Combined(NamedTuple):
+    """The members of one scope as one. members: {member: log_loss, accuracy, temperature, weight}.
+
+    pred_probs: (n, classes). member_probs: {member: (n, classes)}, calibrated. kept: members that
+    count. temperature: of their mean.
+    """
+
+    pred_probs: np.ndarray
+    member_probs: dict[str, np.ndarray]
+    members: dict[str, dict[str, float]]
+    kept: list[str]
+    temperature: float
+
+
+def combine_scope(said: Mapping[str, np.ndarray], given: np.ndarray) -> Combined:
+    """Return the mean of the members in one scope; see `combine`.
+
+    Args:
+        said: {member: (repeats, n, classes)}, logarithms. given: (n,) class indices.
+    """
+    member_probs, members = {}, {}
+    for name, logs in said.items():
+        temperatures = [fit_temperature(each, given) for each in logs]
+        honest = map(at_temperature, logs, temperatures)
+        probs = np.mean([np.exp(each) for each in honest], axis=0)
+        member_probs[name] = probs.astype(np.float32)
+        members[name] = {
+            "log_loss": log_loss(np.log(np.maximum(probs, LEAST)), given),
+            "accuracy": float((probs.argmax(axis=1) == given).mean()),
+            "temperature": float(np.mean(temperatures)),
+        }
+    best = min(each["log_loss"] for each in members.values())
+    kept = [name for name in said if members[name]["log_loss"] <= WORST * best]
+    for name in said:
+        members[name]["weight"] = (name in kept) / len(kept)
+    mean = _mean([member_probs[name] for name in kept])
+    together = fit_temperature(mean, given)  # a mean of honest members is less sure than right
+    return Combined(_as_probs(mean, together), member_probs, members, kept, together)
+
+
+def _mean(probs: Sequence[np.ndarray]) -> np.ndarray:
     """Return (n, classes) the logarithm of the mean of the members that are kept."""
-    probs = [judged.member_probs[name][scope].astype(np.float64) for name in kept]
-    mean: np.ndarray = np.mean(probs, axis=0)
+    mean: np.ndarray = np.mean([each.astype(np.float64) for each in probs], axis=0)
     return np.asarray(np.log(np.maximum(mean, LEAST)))
 
 

@@ -28,16 +28,26 @@ def read_pred_probs(path: Path, ids: Sequence[str], class_names: list[str]) -> n
     if not path.is_file():
         raise DataError(f"{short(path)}: no such file; correct finder.path")
     pred_probs: np.ndarray = readers[path.suffix](path, ids, class_names)
+    if (row := first_bad_row(pred_probs)) is not None:
+        place = f"{short(path)}: row {row} (id {shown(ids[row])})"
+        raise DataError(f"{place} {what_is_bad(pred_probs[row])}")
+    return pred_probs.astype(np.float32)
+
+
+def first_bad_row(pred_probs: np.ndarray) -> int | None:
+    """Return the first row of (n, classes) that is not a probability distribution, or None."""
     good = np.isfinite(pred_probs).all(axis=1) & (pred_probs >= 0).all(axis=1)
     good &= np.abs(pred_probs.sum(axis=1, dtype=np.float64) - 1) <= SUM_TOLERANCE
-    if not good.all():
-        row = int(np.argmin(good))
-        values = ", ".join(f"{value:.4g}" for value in pred_probs[row, :6])
-        raise DataError(
-            f"{short(path)}: row {row} (id {shown(ids[row])}) is not a probability distribution "
-            f"({values}); its {len(class_names)} values must be between 0 and 1 and sum to 1"
-        )
-    return pred_probs.astype(np.float32)
+    return None if good.all() else int(np.argmin(good))
+
+
+def what_is_bad(row: np.ndarray) -> str:
+    """Return what is said of a row that is not a probability distribution."""
+    values = ", ".join(f"{value:.4g}" for value in row[:6])
+    return (
+        f"is not a probability distribution ({values}); its {len(row)} values must be between 0 "
+        "and 1 and sum to 1"
+    )
 
 
 def _from_array(path: Path, ids: Sequence[str], class_names: list[str]) -> np.ndarray:

@@ -13,15 +13,7 @@ import pyarrow as pa
 from scipy import sparse
 from scipy.special import softmax
 
-from pipeline.frame.section import (
-    Count,
-    PathText,
-    Section,
-    about,
-    chosen_by,
-    imported,
-    one_of,
-)
+from pipeline.frame.section import Count, PathText, Section, about, chosen_by, imported, one_of
 from pipeline.models.calibration import LEAST, fit_temperature
 from pipeline.models.ngrams import (
     chosen_columns,
@@ -74,6 +66,16 @@ class NaiveBayesMember(Section):
     alpha: Annotated[float, about("added to every count", gt=0, le=1e6)]
 
 
+class VectorsMember(Section):
+    """Vectors of the texts that you have, logistic regression on them."""
+
+    member: Literal["vectors"]
+    path: Annotated[
+        PathText, about(".npy in row order; .parquet with `vector`, lists of numbers, and `id`")
+    ]
+    C: Strengths
+
+
 MODEL = "model"
 
 
@@ -118,6 +120,7 @@ class Corpus:
     """Texts, and what was counted of them already."""
 
     load: Callable[[], pa.Array]  # its texts are not read unless something must be counted
+    load_vectors: Callable[[str], np.ndarray] | None = None
     _counts: dict[tuple[Any, ...], sparse.csr_matrix] = field(default_factory=dict)
 
     @functools.cached_property
@@ -161,14 +164,26 @@ def frequent(counts: sparse.csr_matrix, learned: np.ndarray, options: Any) -> sp
 
 def judge_words(member: WordsMember, asked: Judgement) -> np.ndarray:
     counts = asked.corpus.words(longest=member.longest, min_df=member.min_df)
-    return _logistic(frequent(counts, asked.learned, member), member.C, asked)
+    known = frequent(counts, asked.learned, member)
+    return _logistic(tfidf(known, asked.learned), member.C, asked)
 
 
 def judge_characters(member: CharactersMember, asked: Judgement) -> np.ndarray:
     counts = asked.corpus.characters(
         shortest=member.shortest, longest=member.longest, min_df=member.min_df
     )
-    return _logistic(frequent(counts, asked.learned, member), member.C, asked)
+    known = frequent(counts, asked.learned, member)
+    return _logistic(tfidf(known, asked.learned), member.C, asked)
+
+
+def judge_vectors(member: VectorsMember, asked: Judgement) -> np.ndarray:
+    """Return what a linear model of the user's vectors says; each first gets the length 1."""
+    if asked.corpus.load_vectors is None:
+        raise ValueError("nothing reads its vectors here")
+    vectors = asked.corpus.load_vectors(member.path).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    features = sparse.csr_matrix(vectors / np.where(lengths > 0, lengths, 1))
+    return _logistic(features, member.C, asked)
 
 
 def judge_naive_bayes(member: NaiveBayesMember, asked: Judgement) -> np.ndarray:
@@ -189,8 +204,7 @@ def judge_naive_bayes(member: NaiveBayesMember, asked: Judgement) -> np.ndarray:
     return np.asarray(np.log(np.maximum(mean, LEAST)))
 
 
-def _logistic(counts: sparse.csr_matrix, strengths: list[float], asked: Judgement) -> np.ndarray:
-    features = tfidf(counts, asked.learned)
+def _logistic(features: sparse.csr_matrix, strengths: list[float], asked: Judgement) -> np.ndarray:
     best = strengths[0]
     if len(strengths) > 1:
         best = choose_strength(
@@ -225,6 +239,7 @@ MEMBERS = {
         MemberKind(WordsMember, "pipeline.models.members:judge_words"),
         MemberKind(CharactersMember, "pipeline.models.members:judge_characters"),
         MemberKind(NaiveBayesMember, "pipeline.models.members:judge_naive_bayes"),
+        MemberKind(VectorsMember, "pipeline.models.members:judge_vectors"),
         MemberKind(ModelMember, ""),
     )
 }
@@ -246,7 +261,9 @@ class EnsembleFinder(Section):
 
     by: Literal["ensemble"]
     repeats: Annotated[int, about("fold plans whose probabilities are averaged", ge=1, le=20)]
-    members: Annotated[list[Member], about("words, characters, naive_bayes, model", min_length=1)]
+    members: Annotated[
+        list[Member], about("words, characters, naive_bayes, vectors, model", min_length=1)
+    ]
 
 
 class FileFinder(Section):
@@ -306,7 +323,8 @@ def asks_the_model(finder: Finder) -> bool:
 
 def files_of_finder(finder: Finder) -> list[str]:
     """Return the files that the finder reads, as written in the config."""
-    return [getattr(finder, key) for key in finder_of(finder).paths]
+    of_members = [each.path for each in getattr(finder, "members", []) if hasattr(each, "path")]
+    return [*(getattr(finder, key) for key in finder_of(finder).paths), *of_members]
 
 
 def code_of_finder(finder: Finder) -> list[str]:
