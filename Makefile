@@ -86,7 +86,9 @@ clean: $(VENV)/ready ## results only; corrections/ holds decisions of people and
 UV := $(shell command -v uv 2>/dev/null)
 ifdef UV
 CREATE  := $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-INSTALL := $(UV) pip install --quiet --python $(PY) --require-hashes -r
+# Where no process may keep what it compiled, each would compile all of TensorFlow anew.
+INSTALL := $(UV) pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode) --python $(PY) \
+	--require-hashes -r
 else
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r
 CREATE  := $(PYTHON) -m venv $(VENV) && $(INSTALL) requirements-pip.txt

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.frame.cli import VARIABLE
 from pipeline.frame.run import Run
 from pipeline.frame.tensorflow import ENVIRONMENT
 from tests.tiny import TINY, load_tiny, run_stages
@@ -16,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
+for name in [name for name in os.environ if name.startswith(VARIABLE)]:
+    del os.environ[name]  # `make test` exports what its commands read
 
 
 @pytest.fixture(scope="session", autouse=True)

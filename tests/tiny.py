@@ -83,6 +83,11 @@ def command(
     )
 
 
+def imported_in(stderr: str) -> set[str]:
+    """Return the modules a process imported that was run with PYTHONPROFILEIMPORTTIME=1."""
+    return {line.rsplit("|", 1)[-1].strip() for line in stderr.splitlines()}
+
+
 def unmeasured() -> dict[str, str]:
     """Return the environment of a process that gets killed, and may leave half a coverage file."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}

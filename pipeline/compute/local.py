@@ -3,6 +3,7 @@
 The result of a task depends on the task alone, so any number of workers gives the same bits.
 """
 
+import contextlib
 import heapq
 import itertools
 import multiprocessing
@@ -83,10 +84,15 @@ class Workers:
     def __exit__(self, *exception: object) -> None:
         if self._pool is None:
             return
-        for process in list((self._pool._processes or {}).values()):
-            process.terminate()
+        for process in self._processes():
+            process.kill()  # one that hangs would not hear a SIGTERM
+        with contextlib.suppress(AttributeError):  # else the pool waits for the rest of a result
+            self._pool._result_queue._writer.close()  # type: ignore[attr-defined]
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._reports.close()
+
+    def _processes(self) -> list[Any]:
+        return list(((self._pool and self._pool._processes) or {}).values())
 
     def run(self, work: Work[T, R], tasks: Sequence[T]) -> Iterator[tuple[T, R]]:
         """Yield (task, its result) as they finish.
@@ -125,6 +131,8 @@ class Workers:
                 for future in finished:
                     # Popped: all results together need not fit into memory.
                     yield futures.pop(future), future.result()
+                if not finished and not all(process.is_alive() for process in self._processes()):
+                    raise BrokenProcessPool
         except BrokenProcessPool:
             raise ResourceError(
                 "a worker process was killed, probably for memory; finished folds are kept. Run "

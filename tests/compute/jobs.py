@@ -2,6 +2,8 @@
 
 import os
 import signal
+import struct
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +38,26 @@ def fail(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
 def die(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
     os.kill(os.getpid(), signal.SIGKILL)
     return []
+
+
+def die_while_answering(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
+    """Die with half of a result written, as where no memory is left for it."""
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 1_000_000))
+    return die(jobs, report)
+
+
+def die_beside_the_deaf(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:
+    """The first job dies when the second, which no SIGTERM ends, is at work."""
+    if jobs[0].number == 1:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        report(jobs[0].name, 1, 0.5)
+        return sleep(jobs, report)
+    time.sleep(1)
+    return die(jobs, report)
 
 
 def sleep(jobs: Sequence[Job], report: ReportEpoch) -> list[None]:

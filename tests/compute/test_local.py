@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.compute import local
-from pipeline.compute.local import Workers, count_workers, group_tasks, in_starting_order
+from pipeline.compute.local import Work, Workers, count_workers, group_tasks, in_starting_order
 from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.progress import StageProgress
-from tests.compute.jobs import Job, die, fail, work
+from tests.compute.jobs import Job, die, die_beside_the_deaf, die_while_answering, fail, work
 from tests.guard import PATIENCE
 from tests.tiny import unmeasured
 
@@ -79,9 +79,10 @@ def test_an_error_in_a_task_arrives_and_ends_the_others(workers: int) -> None:
     assert_no_workers()
 
 
-def test_a_killed_worker_is_told_as_what_it_probably_is() -> None:
+@pytest.mark.parametrize("way", [die, die_while_answering, die_beside_the_deaf])
+def test_a_killed_worker_is_told_as_what_it_probably_is(way: Work[Job, None]) -> None:
     with pytest.raises(ResourceError, match=r"killed, probably for memory.*compute.workers=1"):
-        run(die, JOBS, TWO, KeptProgress())
+        run(way, JOBS, TWO, KeptProgress())
     assert_no_workers()
 
 

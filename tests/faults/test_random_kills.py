@@ -15,6 +15,7 @@ from pipeline.config.load import load_config
 from pipeline.frame.run import Run
 from tests.faults.failpoints import leftovers
 from tests.faults.matrix import TENSORFLOW, files_of, folds_of
+from tests.guard import PATIENCE
 from tests.imdb import needs_imdb
 from tests.tiny import ROOT, TINY, run_stages, sets, unmeasured
 
@@ -39,7 +40,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     for child in alive:
         child.kill()
     assert alive == []
@@ -96,7 +97,7 @@ def test_a_worker_killed_for_memory_costs_what_it_was_training(tmp_path: Path) -
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children(recursive=True)
     max(workers, key=lambda worker: worker.cpu_times().user).kill()
-    assert process.wait(60) == 7
+    assert process.wait(PATIENCE) == 7
     words = "error: a worker process was killed, probably for memory; finished folds are kept. Run"
     said = log.read_text()
     assert said == f"{words} again with compute.workers=1 or a smaller model.batch_size\n"
