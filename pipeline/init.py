@@ -1,20 +1,23 @@
 """Look at a file of labelled texts and write a complete, commented config for it."""
 
 import functools
+import itertools
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import typer
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.compute.trial import Tried, suggest_finder, try_members
 from pipeline.config.load import RUN_NAME, load_config
 from pipeline.config.template import Notes, commented_yaml
-from pipeline.data.examples import Examples, count_per_class, group_texts
-from pipeline.data.guess import Chosen, Guess, guess_dataset
+from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
+from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
 from pipeline.data.sources import Dataset, read_examples
 from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
@@ -24,6 +27,7 @@ from pipeline.issues.arms import ARMS
 from pipeline.models.tokens import split_words
 
 SEED = 123456
+MOST_LOOKED_AT = 50_000  # texts that tell lengths, words and the worth of members
 FOLDS, MIN_TEXTS, MIN_COUNT, BATCH_SIZE = 5, 2, 3, 32
 STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
 
@@ -45,6 +49,15 @@ SplitOption = Annotated[
 ]
 
 
+# Of a dataset that could not be read: those of some thousand texts and a few classes.
+UNREAD_SETTINGS: dict[str, Any] = {
+    "max_tokens": 20_000,
+    "sequence_length": 200,
+    "epochs": 20,
+    "finder": suggest_finder(10_000, 2, 5_000_000),
+}
+
+
 def init(
     data: DataArgument,
     output: Annotated[
@@ -58,7 +71,7 @@ def init(
     """Write a complete, commented config for a file of labelled texts.
 
     Columns that are not named, labels and splits are guessed and shown; the file is then read as
-    `make all` will read it, so what is wrong with it is said now.
+    `make all` will read it, so what is wrong with it is said now, and marked in the config.
     """
     path = output or Path("configs") / f"{config_name(data)}.yaml"
     if path.exists():
@@ -71,28 +84,90 @@ def make_config(path: Path, data: Path, chosen: Chosen) -> None:
     """Write a config for some data, and print what was found in them.
 
     Raises:
-        ConfigError, DataError: see guess_dataset, read_examples and check_sizes.
+        ConfigError: see guess_dataset.
+        DataError: see there; or the data cannot be read with the config, which is written all the
+            same, with what has to be decided marked.
     """
     guess = guess_dataset(data, chosen)
-    dataset: Any = TypeAdapter(Dataset).validate_python(guess.section)
-    examples = read_examples(dataset, seed=SEED)
-    sizes = training_sizes(examples)
-    check_sizes(data, examples.class_names, sizes)
+    examples, problem = read_guessed(data, guess)
+    sample = None if examples is None else sample_texts(examples)
     with atomic_write(path) as file:
-        file.write(write_config(data, guess, examples).encode())
+        file.write(write_config(data, guess, examples, sample).encode())
+    if examples is None or sample is None:
+        raise DataError(f"{problem}; marked {TO_DECIDE} in {short(path)}")
     finder = load_config(path).config.finder
-    texts = pa.array(examples.texts, pa.large_string())
     num_classes = len(examples.class_names)
-    tried = try_members(finder, texts, examples.labels, num_classes=num_classes, seed=SEED)
-    for line in [*describe(guess, examples, sizes), *describe_trial(tried)]:
+    tried = try_members(finder, sample.texts, sample.labels, num_classes=num_classes, seed=SEED)
+    lines = describe(guess, examples, training_sizes(examples))
+    for line in [*lines, *describe_trial(tried), *describe_unread(guess)]:
         print(for_terminal(line))
 
 
 def config_name(data: Path) -> str:
-    """Return the name of the run: that of the file, with what a run name cannot hold replaced."""
-    stem = data.resolve().name.split(".")[0] or "data"
+    """Return the name of the run: that of the file, with what a run name cannot hold replaced.
+
+    A link is not followed, and the name of a snapshot in the cache of Hugging Face is that of its
+    set: both would name the run after a hash.
+    """
+    path = data.resolve() if data.name in ("", "..") else data.absolute()
+    set_name = next((part for part in path.parts if part.startswith("datasets--")), "")
+    is_hash = re.fullmatch("[0-9a-f]{32,64}", path.name)
+    last = set_name.rpartition("--")[2] if is_hash and set_name else path.name
+    stem = last.split(".")[0] or "data"
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)[:64]
     return name if RUN_NAME.fullmatch(name) else f"data{name}"[:64]
+
+
+def read_guessed(data: Path, guess: Guess) -> tuple[Examples | None, str]:
+    """Return the examples as `make all` will read them; or None, what is wrong, and mark it.
+
+    Raises:
+        ConfigError: a config cannot name the file.
+    """
+    if guess.decide:
+        key, what = next(iter(guess.decide.items()))
+        columns = guess.reasons["columns"].removeprefix("of: ")
+        return (
+            None,
+            f"{short(data)}: {what} (columns: {columns[:100]}); name them with --text and --label",
+        )
+    try:
+        dataset: Any = TypeAdapter(Dataset).validate_python(guess.section)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"][1:])
+        what = f"{shown(first['input'], 60)} cannot stand in a config as dataset.{key}"
+        raise ConfigError(f"{what}: {first['msg']}; rename it") from None
+    try:
+        examples = read_examples(dataset, seed=SEED)
+        check_examples(examples)
+        check_sizes(data, examples.class_names, training_sizes(examples))
+    except DataError as error:
+        guess.decide[key_in_question(str(error))] = str(error)
+        return None, str(error)
+    return examples, ""
+
+
+def key_in_question(message: str) -> str:
+    """Return the key of the `dataset` section that an error of reading is about."""
+    named = re.findall(r"dataset\.(classes|split|id_column|label_column|text_columns)", message)
+    return named[-1] if named else "label_column"
+
+
+class Sample(NamedTuple):
+    """Some of the texts, all through the data. texts: (n,). labels: (n,) class indices."""
+
+    texts: pa.Array
+    labels: np.ndarray
+
+
+def sample_texts(examples: Examples) -> Sample:
+    """Return MOST_LOOKED_AT texts at most, evenly spaced."""
+    count = len(examples.texts)
+    chosen = np.zeros(count, bool)
+    chosen[np.linspace(0, count - 1, min(count, MOST_LOOKED_AT)).astype(int)] = True
+    texts = pa.array(itertools.compress(examples.texts, chosen), pa.large_string())
+    return Sample(texts, examples.labels[chosen])
 
 
 def training_sizes(examples: Examples) -> np.ndarray:
@@ -133,20 +208,35 @@ def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
     splits = Counter(examples.splits)
     classes = Counter(examples.class_names[label] for label in examples.labels.tolist())
     counts = ", ".join(f"{shown(name)} {count:,}" for name, count in classes.most_common(8))
+    counts += f" and {len(classes) - 8} more" if len(classes) > 8 else ""
     section = guess.section
     lines = [f"examples     {len(examples.texts):,}: {splits['train']:,} train, "
              f"{splits['test']:,} test ({section['split']['by']}; {guess.reasons['split']})",
              f"classes      {len(examples.class_names)}: {counts}"]  # fmt: skip
     if "text_columns" in section:
-        texts = ", ".join(map(shown, section["text_columns"]))
         others = ", ".join(f"{shown(n)} ({c} different)" for n, c in guess.other_labels.items())
         also = f"; also possible: {others}; choose with --label" if others else ""
-        lines += [f"text         {texts}", f"label        {shown(section['label_column'])}{also}"]
+        lines += [f"text         {some(section['text_columns'])}",
+                  f"label        {shown(section['label_column'])}{also}"]  # fmt: skip
         lines += [f"id           {shown(section['id_column'])}"] if section["id_column"] else []
-    if guess.nested:
-        names = ", ".join(map(shown, guess.nested))
-        lines.append(f"not read     {names} (lists and objects inside a record)")
+    for key in ("encoding", "quoting"):
+        if key in guess.reasons:
+            lines.append(f"{key:<12} {section[key]}: {guess.reasons[key]}")
     return lines + _small_classes(examples.class_names, sizes)
+
+
+def describe_unread(guess: Guess) -> list[str]:
+    """Return what the file and its folder hold and nothing will read, one kind a line."""
+    lines = [f"not read     {kind}: {some(names)}" for kind, names in guess.unread.items()]
+    if guess.nested:
+        lines.insert(0, f"not read     {some(guess.nested)} (lists and objects inside a record)")
+    return lines
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more
 
 
 def _small_classes(class_names: list[str], sizes: np.ndarray) -> list[str]:
@@ -169,15 +259,21 @@ def describe_trial(tried: list[Tried]) -> list[str]:
 # --- the file -------------------------------------------------------------------------------
 
 
-def write_config(data: Path, guess: Guess, examples: Examples) -> str:
-    """Return the text of a config in which every key is present and commented."""
-    values = suggest_values(guess.section, suggest_settings(examples))
-    notes: Notes = {("dataset", key): f"{key}: {reason}" for key, reason in guess.reasons.items()}
+def write_config(data: Path, guess: Guess, examples: Examples | None, sample: Sample | None) -> str:
+    """Return the text of a config in which every key is present and commented.
+
+    What has to be decided is marked above its key.
+    """
+    told = {key: f"{key}: {reason}" for key, reason in guess.reasons.items()}
+    for key, what in guess.decide.items():
+        told[key] = f"{TO_DECIDE}: {what}" + (f"\n{told[key]}" if key in told else "")
+    notes: Notes = {("dataset", key): for_terminal(line) for key, line in told.items()}
     head = (
         f"# Label errors in {shown(data.name)[1:-1]}. Written by pipeline.init from what it saw "
         "there; every key is\n# here, none has a default elsewhere.\n\n"
     )
-    return head + commented_yaml(values, notes)
+    settings = UNREAD_SETTINGS if examples is None else suggest_settings(examples, sample)
+    return head + commented_yaml(suggest_values(guess.section, settings), notes)
 
 
 def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -235,13 +331,13 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[st
     }
 
 
-def suggest_settings(examples: Examples) -> dict[str, Any]:
+def suggest_settings(examples: Examples, sample: Sample | None = None) -> dict[str, Any]:
     """Return max_tokens, sequence_length, epochs and the finder that suit the dataset.
 
     Words in fewer than 3 places are left out: a network learns a label error by heart from
     a word that occurs nowhere else.
     """
-    words = split_words(pa.array(examples.texts, pa.large_string()))
+    words = split_words((sample or sample_texts(examples)).texts)
     lengths = np.diff(words.starts)
     frequent = int((np.bincount(words.codes, minlength=1) >= MIN_COUNT).sum())
     return {

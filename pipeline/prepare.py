@@ -11,10 +11,9 @@ import pyarrow as pa
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
 from pipeline.corrections.apply import Corrected, apply_journal
-from pipeline.data.examples import Examples, fingerprint, group_texts, varies
+from pipeline.data.examples import Examples, check_examples, fingerprint, group_texts, varies
 from pipeline.data.sources import code_of_source, files_of_source, read_examples
 from pipeline.frame import artifacts
-from pipeline.frame.errors import DataError
 from pipeline.frame.run import Run
 from pipeline.frame.stage import Context, Stage
 
@@ -50,20 +49,6 @@ def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
         "test_fraction_in_train": round(float(in_both[groups[~is_train]].mean()), 4),
         "fingerprint": fingerprint(examples),
     }
-
-
-def check(examples: Examples) -> None:
-    """Stop on a dataset no later stage can work with.
-
-    Raises:
-        DataError: one class only, or an empty split.
-    """
-    num_classes = len(examples.class_names)
-    if num_classes < 2 or len(np.unique(examples.labels)) < 2:
-        raise DataError(f"{examples.name}: has examples of one class only; 2 are needed")
-    for split in ("train", "test"):
-        if split not in examples.splits:
-            raise DataError(f"{examples.name}: has no {split} examples")
 
 
 def save_examples(run: Run, examples: Examples) -> None:
@@ -107,7 +92,7 @@ def prepare(context: Context) -> None:
             arguments=context.loaded.arguments,
         )
         examples = corrected.examples
-    check(examples)
+    check_examples(examples)
     groups = group_texts(examples.texts)
     description = describe(examples, groups)
     if corrected is not None:

@@ -61,10 +61,12 @@ COLUMNS: dict[str, tuple[list[tuple[str, list[Any]]], dict[str, Any]]] = {
         [("id", [1, 2] * 10), ("label", LABELS), ("text", TEXTS)], {"id_column": None}),
     "a split column": (
         [("text", TEXTS), ("label", LABELS), ("split", ["train"] * 14 + ["test"] * 6)],
-        {"split": {"by": "column", "column": "split", "train": "train", "test": "test"}}),
+        {"split": {"by": "column", "column": "split", "train": "train", "test": "test",
+                   "left_out": []}}),
     "a split for validation": (
         [("text", TEXTS), ("label", LABELS), ("set", ["Train"] * 14 + ["Dev"] * 6)],
-        {"split": {"by": "column", "column": "set", "train": "Train", "test": "Dev"}}),
+        {"split": {"by": "column", "column": "set", "train": "Train", "test": "Dev",
+                   "left_out": []}}),
     "intent, not channel": (
         [("ticket_id", list(range(20))), ("message", TEXTS), ("channel", ["mail", "chat"] * 10),
          ("intent", ["refund", "other", "login", "login"] * 5), ("agent_reply", TEXTS)],
@@ -192,7 +194,7 @@ def test_a_folder_has_no_columns_to_choose(tmp_path: Path) -> None:
                    tmp_path / "train.parquet")  # fmt: skip
     section = guess_dataset(tmp_path, Chosen(label="other")).section
     assert (section["source"], section["label_column"]) == ("huggingface", "other")
-    assert section["split"] == {"by": "drawn", "test_fraction": 0.2}
+    assert section["split"] == {"by": "drawn", "test_fraction": 0.2, "left_out": []}
     with pytest.raises(ConfigError, match="--split 'other'"):
         guess_dataset(tmp_path, Chosen(split="other"))
 
@@ -246,7 +248,9 @@ def test_a_class_that_no_folds_can_divide_is_refused(texts: list[str], tmp_path:
     assert done.returncode == 3
     assert "too few different texts to train on in 'rare' (1); each class needs 2" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert not output.exists()
+    assert f"marked DECIDE in {output}" in done.stderr
+    assert "  # DECIDE: " in output.read_text(encoding="utf-8")
+    load_config(output)  # it is whole, so that deciding is all that is left to do
 
 
 @pytest.mark.parametrize("texts", [["one", "two"], ["one", "two"] * 3])
@@ -270,14 +274,25 @@ def test_suggested_folds_pass_the_check_of_the_stage(tmp_path: Path) -> None:
     check_folds(labels, group_texts(examples.texts), examples.class_names, config.crossval)
 
 
-@pytest.mark.parametrize("content", ["just\nlines\n", "a,b\n1,2\n3,4\n5,6\n"])
-def test_nothing_to_guess(content: str, tmp_path: Path) -> None:
+def test_no_columns(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
-    path.write_text(content, encoding="utf-8")
+    path.write_text("just\nlines\n", encoding="utf-8")
     with pytest.raises(DataError) as caught:
         guess_dataset(path)
     assert str(path)[-60:] in str(caught.value)
     assert len(str(caught.value)) <= 290
+
+
+def test_columns_that_cannot_be_told_are_left_to_decide(tmp_path: Path) -> None:
+    path, output = tmp_path / "data.csv", tmp_path / "mine.yaml"
+    path.write_text("a,b\n1,2\n3,4\n5,6\n", encoding="utf-8")
+    done = command("init", path, "--output", output)
+    assert done.returncode == 3
+    assert "no column looks like a label beside a text (columns: 'a', 'b'); name" in done.stderr
+    assert len(done.stderr) <= 300
+    text = output.read_text(encoding="utf-8")
+    assert "  # DECIDE: no column looks like a label" in text
+    assert "  label_column: DECIDE" in text
 
 
 def test_command(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.examples import Examples, fingerprint, group_texts
+from pipeline.data.examples import Examples, check_examples, fingerprint, group_texts
 from pipeline.data.sources import read_examples
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
 from pipeline.frame.run import Run
-from pipeline.prepare import check, describe
+from pipeline.prepare import describe
 from tests.data.sources import KEYS
 from tests.tiny import load_tiny, run_stage
 
@@ -81,7 +81,7 @@ def test_the_fingerprint_is_the_data_alone() -> None:
 )
 def test_a_dataset_no_stage_can_use_is_stopped(changes: dict[str, object], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        check(make_examples(**changes))
+        check_examples(make_examples(**changes))
 
 
 def test_the_sample_corpus_as_examples() -> None:

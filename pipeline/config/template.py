@@ -13,7 +13,8 @@ from pipeline.config.schema import Config
 PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.-]*")
 NOT_TEXTS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 COMMENT_COLUMN = 30
-Notes = Mapping[tuple[str, ...], str]  # key -> a line that stands above it
+LONGEST_LIST = 100  # characters; a longer one is written an item a line
+Notes = Mapping[tuple[str, ...], str]  # key -> lines that stand above it
 
 
 def commented_yaml(values: Mapping[str, Any], notes: Notes) -> str:
@@ -30,17 +31,22 @@ def _lines(
     indent = "  " * len(at)
     for name, value in values.items():
         key, info = (*at, name), section.model_fields[name]
-        if note := notes.get(key):
-            yield f"{indent}# {note}"
+        for line in notes.get(key, "").splitlines():
+            yield f"{indent}# {line}"
         if isinstance(value, Mapping) and (chosen := _section_of(info.annotation, value)):
             yield _commented(f"{indent}{name}:", info.description)
             yield from _lines(chosen, value, key, notes)
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        elif isinstance(value, list) and _is_long(value):
             yield _commented(f"{indent}{name}:", info.description)
             yield from (f"{indent}  - {as_yaml(each)}" for each in value)
         else:
             about = info.description or _alternatives(section, name, at)
             yield _commented(f"{indent}{name}: {as_yaml(value)}", about)
+
+
+def _is_long(values: list[Any]) -> bool:
+    sections = bool(values) and isinstance(values[0], Mapping)
+    return sections or len(as_yaml(values)) > LONGEST_LIST
 
 
 def _commented(line: str, description: str | None) -> str:
@@ -79,7 +85,7 @@ def as_yaml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(as_yaml, value))}]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {as_yaml(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{as_yaml(str(k))}: {as_yaml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_TEXTS:
         return value
     return json.dumps(value, ensure_ascii=True)

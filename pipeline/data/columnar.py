@@ -23,11 +23,14 @@ def read_parquet(path: Path, wanted: list[str]) -> Records:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _check_parquet(path)
+    check_parquet(path)
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
             check_columns(path, 1, schema.names, wanted, "", schema.names)
+            if twice := [name for name in wanted if schema.names.count(name) > 1]:
+                what = f"column {shown(twice[0])} occurs twice"
+                raise DataError(f"{short(path)}: {what}; rename one of them")
             batches = file.iter_batches(batch_size=BATCH, columns=wanted)
             return records_of_batches(batches, schema, wanted, path)
     except (pa.ArrowException, OSError) as error:
@@ -35,7 +38,12 @@ def read_parquet(path: Path, wanted: list[str]) -> Records:
         raise DataError(f"{short(path)}: damaged Parquet ({reason}); fetch it again") from None
 
 
-def _check_parquet(path: Path) -> None:
+def check_parquet(path: Path) -> None:
+    """Stop unless a file is there and begins as Parquet does.
+
+    Raises:
+        DataError: see check_file; or it is something else.
+    """
     check_file(path)
     with path.open("rb") as file:
         start = file.read(4)
@@ -68,15 +76,14 @@ def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        column = column.dictionary_decode()
     if column.null_count:
         row = first + pc.index(column.is_null(), True).as_py()
         raise DataError(
             f"{short(path)}: row {row}, column {shown(name)}: is null; give every row a value, "
             "or delete the row"
         )
-    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean)
-    if not any(kind(column.type) for kind in (*kinds, pa.types.is_integer, pa.types.is_floating)):
+    if not is_simple(column.type):
         raise DataError(
             f"{short(path)}: column {shown(name)} holds {shown(str(column.type))}, not text or "
             "numbers; convert it, or name another column"
@@ -93,6 +100,19 @@ def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:
     return [value if isinstance(value, str) else repr(value) for value in values]
 
 
+def is_simple(kind: Any) -> bool:
+    """Return whether an Arrow type is of texts, numbers or booleans, or of categories of such."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    texts = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return bool(
+        texts or types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)
+    )
+
+
 def class_names_of_schema(schema: Any) -> dict[str, list[str]]:
     """Return {column: class names} that Hugging Face `datasets` wrote into a schema."""
     metadata = (schema.metadata or {}).get(b"huggingface")
@@ -100,8 +120,16 @@ def class_names_of_schema(schema: Any) -> dict[str, list[str]]:
         features = json.loads(metadata)["info"]["features"] if metadata else {}
     except (ValueError, KeyError, TypeError):
         return {}
+    if not isinstance(features, dict):
+        return {}
     return {
         name: feature["names"]
         for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        if isinstance(feature, dict)
+        and feature.get("_type") == "ClassLabel"
+        and _are_names(feature.get("names"))
     }
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)

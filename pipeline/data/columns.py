@@ -1,18 +1,19 @@
 """The columns of a file of which nothing is known yet, and the names that columns often have."""
 
-import csv
-import io
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.files import UTF16_MARKS, decode, open_bytes
+from pipeline.data.columnar import is_simple
+from pipeline.data.files import open_bytes
+from pipeline.data.form import SAMPLED, guess_form, has_header
+from pipeline.data.records import Written
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short
 
-DELIMITERS = (",", ";", "\t", "|")
 LABEL_NAMES = (
     *("label", "labels", "class", "class_index", "class_name", "category", "target"),
     *("sentiment", "intent", "topic", "emotion", "genre", "tag"),
@@ -21,124 +22,178 @@ LABEL_NAMES = (
 TEXT_NAMES = {"title", "headline", "subject", "text", "review", "description", "body", "content"}
 TEXT_NAMES |= {"sentence", "comment", "message", "tweet", "document", "abstract", "question"}
 ID_NAMES = ("id", "uid", "guid", "key", "row_id", "doc_id", "text_id", "review_id", "example_id")
-SPLIT_NAMES = ("split", "set", "subset", "partition", "fold")
-SAMPLED = 5000  # records that tell the delimiter
-Columns = dict[str, Sequence[str]]
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
+KNOWN_NAMES = {*LABEL_NAMES, *TEXT_NAMES, *ID_NAMES, *SPLIT_COLUMNS}
+MOST_VALUES = 20_000  # different ones that are kept of a column; a column of classes has fewer
+CHUNK = 8192  # records at a time
 
 
-def columns_of_csv(path: Path) -> tuple[dict[str, Any], Columns]:
-    """Return what a config says of the form of a CSV file, and its columns."""
-    with open_bytes(path) as file:
-        data = file.read()
-    encoding = guess_encoding(data)
-    text = decode(data, path, encoding).removeprefix("\ufeff")
-    delimiter = guess_delimiter(text)
-    records = _records(text, delimiter, len(text))
-    if len(records) < 2 or len(records[0]) < 2:
+@dataclass
+class Column:
+    """What is known of the values of a column, which are not kept.
+
+    values: the different ones in their order, until there are more than MOST_VALUES. words: of
+    the first values.
+    """
+
+    count: int = 0
+    missing: int = 0
+    values: dict[str, None] = field(default_factory=dict)
+    many: bool = False
+    words: int = 0
+    looked_at: int = 0
+    repeats: bool = False
+    nested: bool = False
+    _hashes: set[int] | None = field(default_factory=set)
+
+    def take(self, values: Sequence[str | None]) -> None:
+        """Look at some more values; None is a missing one."""
+        found = [value for value in values if value is not None]
+        self.count += len(found)
+        self.missing += len(values) - len(found)
+        new = dict.fromkeys(found)
+        if not self.many:
+            self.values |= new
+            self.many = len(self.values) > MOST_VALUES
+        if room := SAMPLED - self.looked_at:
+            self.words += sum(len(value.split()) for value in found[:room])
+            self.looked_at += len(found[:room])
+        if self._hashes is not None:
+            hashes = {hash(value) for value in new}
+            self.repeats |= len(new) < len(found) or not self._hashes.isdisjoint(hashes)
+            self._hashes = None if self.repeats else self._hashes | hashes
+
+    @property
+    def different(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean_words(self) -> float:
+        return self.words / max(self.looked_at, 1)
+
+
+Columns = dict[str, Column]
+
+
+def columns_of(path: Path) -> tuple[dict[str, Any], Columns, dict[str, str]]:
+    """Return what a config says of the form of a file, its columns, and reasons.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    from pipeline.data.huggingface import batches_of, schema_of
+
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        return {"source": "jsonl"}, columns_of_jsonl(path), {}
+    if name.endswith((".parquet", ".pq")):
+        schema = schema_of(path)
+        batches = batches_of(path, names_of_texts(schema))
+        return {"source": "parquet"}, columns_of_arrow(schema, batches), {}
+    return columns_of_csv(path)
+
+
+def names_of_texts(schema: Any) -> list[str]:
+    """Return the columns of an Arrow schema whose values can be read as texts."""
+    return [item.name for item in schema if is_simple(item.type)]
+
+
+def columns_of_csv(path: Path) -> tuple[dict[str, Any], Columns, dict[str, str]]:
+    """Return what a config says of the form of a CSV file, its columns, and reasons.
+
+    Raises:
+        DataError: see guess_form; or there are no two columns.
+    """
+    form = guess_form(path)
+    with form.records(path) as records:
+        sample = [record for record in islice(records, SAMPLED) if record]
+    if len(sample) < 2 or len(sample[0]) < 2:
         raise DataError(
             f"{short(path)}: neither comma, semicolon, tab nor | gives two columns; name a "
             "CSV, TSV, JSONL or Parquet file, or a folder"
         )
-    header = has_header(records)
-    names = records[0] if header else [f"column_{n + 1}" for n in range(len(records[0]))]
-    rows = [row for row in records[header:] if len(row) == len(names)]
+    header = has_header(sample, KNOWN_NAMES)
+    names = sample[0] if header else [f"column_{n + 1}" for n in range(len(sample[0]))]
+    columns = [Column() for _ in names]
+    with form.records(path) as records:
+        for chunk in _chunks(record for record in records if len(record) == len(names)):
+            rows = chunk[1:] if header and not columns[0].count else chunk
+            for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+                column.take(values)
     section = {
         "source": "csv",
         "columns": None if header else names,
-        "delimiter": delimiter,
-        "encoding": encoding,
+        "delimiter": form.delimiter,
+        "quoting": form.quoting,
+        "encoding": form.encoding,
     }
-    return section, {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    found: Columns = {}
+    for name, column in zip(names, columns, strict=True):
+        found.setdefault(name, column)  # two of one name: the reader refuses them if they differ
+    return section, found, form.reasons
 
 
-def guess_encoding(data: bytes) -> str:
-    """Return utf-8 if the bytes are that, utf-16 by its mark, else cp1252 or latin-1."""
-    if data[:2] in UTF16_MARKS:
-        return "utf-16"
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "latin-1"
+def _chunks(records: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(records)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
 
 
-def guess_delimiter(text: str) -> str:
-    """Return the delimiter that gives most records the same number of columns, two or more."""
+def columns_of_jsonl(path: Path) -> Columns:
+    """Return the columns: all keys that any record has.
 
-    def agreement(delimiter: str) -> tuple[float, int]:
-        widths = [len(record) for record in _records(text, delimiter)]
-        width = max(set(widths), key=widths.count, default=0)
-        return (widths.count(width) / len(widths) if width > 1 else 0.0, width)
-
-    return max(DELIMITERS, key=agreement)
-
-
-def _records(text: str, delimiter: str, most: int = SAMPLED) -> list[list[str]]:
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found: list[list[str]] = []
-    for record in reader:
-        if record:
-            found.append(record)
-        if len(found) > most:
-            break
-    return found
-
-
-def has_header(records: list[list[str]]) -> bool:
-    """Return whether the first record names columns: short, distinct, no number, no value."""
-    first, rest = records[0], records[1:]
-    if len(set(first)) < len(first) or any(not name.strip() for name in first):
-        return False
-    if any(re.fullmatch(r"-?\d+(\.\d+)?", name) for name in first):
-        return False
-    known = {*LABEL_NAMES, *TEXT_NAMES, *ID_NAMES, *SPLIT_NAMES}
-    repeated = [
-        name
-        for place, name in enumerate(first)
-        if sum(row[place] == name for row in rest if len(row) > place) > 1
-    ]
-    if any(name.strip().lower() in known and name not in repeated for name in first):
-        return True
-    return not repeated and all(len(name) <= 40 for name in first)
-
-
-def columns_of_jsonl(path: Path) -> tuple[Columns, list[str]]:
-    """Return the columns, and the names of those whose values are nested."""
-    from pipeline.data.records import read_jsonl
-
+    Lines that are no objects are left to the strict reader.
+    """
+    columns: Columns = {}
     with open_bytes(path) as file:
-        first = file.readline().removeprefix(b"\xef\xbb\xbf")
-    try:
-        record = json.loads(first)
-        nested = [name for name, value in record.items() if isinstance(value, list | dict)]
-        names = [name for name in record if name not in nested]
-    except (ValueError, AttributeError, RecursionError):
-        names, nested = [], []
-    # A first line that is not an object is told by the strict reader.
-    return read_jsonl(path, names or nested or ["text"]).columns, nested
+        for chunk in _chunks(_objects(file)):
+            for name in dict.fromkeys(name for record in chunk for name in record):
+                if name not in columns:
+                    columns[name] = Column()
+            for name, column in columns.items():
+                values = [record.get(name) for record in chunk]
+                column.nested |= any(isinstance(value, list | dict) for value in values)
+                column.take([_json_text(value) for value in values])
+    return columns
 
 
-def columns_of_parquet(path: Path) -> tuple[Columns, list[str]]:
-    """Return the columns of texts and whole numbers, and the names of nested ones."""
+def _objects(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in file:
+        try:
+            record = json.loads(
+                line.removeprefix(b"\xef\xbb\xbf"), parse_int=Written, parse_float=Written
+            )
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def _json_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else None
+
+
+def columns_of_arrow(schema: Any, batches: Iterable[Any]) -> Columns:
+    """Return the columns of Arrow record batches; those whose values are no texts are nested."""
+    columns = {item.name: Column(nested=not is_simple(item.type)) for item in schema}
+    for batch in batches:
+        for name, column in columns.items():
+            if not column.nested:
+                column.take(_arrow_texts(batch.column(name)))
+    return columns
+
+
+def _arrow_texts(values: Any) -> list[str | None]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from pipeline.data.columnar import read_parquet
-
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
     try:
-        names, nested = column_names(pq.read_schema(path))
-    except (pa.ArrowException, OSError):
-        names, nested = [], []
-    return read_parquet(path, names or nested or ["text"]).columns, nested
-
-
-def column_names(schema: Any) -> tuple[list[str], list[str]]:
-    """Return the columns of texts and whole numbers, and those whose values are nested."""
-    import pyarrow as pa
-
-    simple = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer)
-    names = [item.name for item in schema if any(kind(item.type) for kind in simple)]
-    return names, [item.name for item in schema if pa.types.is_nested(item.type)]
+        found = values.to_pylist()
+    except UnicodeDecodeError:  # which the strict reader says
+        return [""] * len(values)
+    if pa.types.is_boolean(values.type):
+        return [None if value is None else str(value).lower() for value in found]
+    return [value if isinstance(value, str | None) else repr(value) for value in found]

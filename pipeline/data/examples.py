@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from pipeline.frame.errors import DataError
+from pipeline.frame.messages import shown
+
 HASH_BYTES = 16  # so that two texts with the same hash are not to be expected in any dataset
 
 
@@ -26,6 +29,27 @@ class Examples:
     labels: np.ndarray
     texts: Sequence[str]
     truth: np.ndarray | None = None
+
+
+def check_examples(examples: Examples) -> None:
+    """Stop on a dataset no later stage can work with.
+
+    Raises:
+        DataError: an empty split, or one with examples of one class only.
+    """
+    splits = np.array(examples.splits)
+    if len(np.unique(examples.labels)) < 2:
+        raise DataError(f"{examples.name}: has examples of one class only; 2 are needed")
+    for split in ("train", "test"):
+        found = np.unique(examples.labels[splits == split])
+        if len(found) == 0:
+            raise DataError(f"{examples.name}: has no {split} examples; correct dataset.split")
+        if len(found) == 1:
+            count, name = (splits == split).sum(), shown(examples.class_names[found[0]])
+            raise DataError(
+                f"{examples.name}: all {count:,} {split} examples are {name}, and "
+                "each split needs 2 classes; correct dataset.split, or add texts of the others"
+            )
 
 
 def group_texts(texts: Iterable[str]) -> np.ndarray:

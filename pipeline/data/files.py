@@ -23,6 +23,7 @@ OTHER_FORMATS = {
     b"\x89HDF": "HDF5; save it as Parquet",
     b"SQLi": "an SQLite database; export the table as CSV",
 }
+LFS = b"version https://git-lfs"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 DECODED = 1 << 20  # bytes at a time
 
@@ -31,7 +32,7 @@ def check_file(path: Path) -> None:
     """Stop unless `path` is a file with something in it.
 
     Raises:
-        DataError: missing, a folder, empty or unreadable.
+        DataError: missing, a folder, empty, unreadable, or a pointer of Git LFS.
     """
     if path.is_dir():
         raise DataError(f"{short(path)}: is a folder; name a file in dataset.path")
@@ -40,11 +41,16 @@ def check_file(path: Path) -> None:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            file.read(1)
+            start = file.read(len(LFS))
     except OSError as error:
         raise DataError(f"{short(path)}: cannot be read ({error.strerror}); check it") from None
     if size == 0:
         raise DataError(f"{short(path)}: is empty (0 bytes); name another file")
+    if start == LFS:
+        raise DataError(
+            f"{short(path)}: is a Git LFS pointer, not the data; run `git lfs pull` where it was "
+            "cloned"
+        )
 
 
 def _nearest(path: Path) -> str:
@@ -157,8 +163,8 @@ def decode(data: bytes, path: Path, encoding: str, *, line: int = 1) -> str:
 def _not_encoded(
     path: Path, line: int, at: int, byte: bytes, encoding: str, *, utf16: bool
 ) -> DataError:
-    guess = "utf-16" if utf16 else "latin-1"
+    guess = " (perhaps utf-16)" if utf16 else ""
     return DataError(
         f"{short(path)}:{line}: byte {at} ({shown(byte)}) is not {encoding}; save it as UTF-8, or "
-        f"set dataset.encoding (perhaps {guess})"
+        f"set dataset.encoding{guess}"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.examples import Examples
-from pipeline.data.files import decode
+from pipeline.data.files import LFS, decode
 from pipeline.data.labels import find_alike, how_alike
 from pipeline.data.sources import FolderDataset, SplitByName, SplitDrawn
 from pipeline.data.splits import check_splits, draw_test_split
@@ -133,4 +133,7 @@ def _read(file: Path, dataset: FolderDataset) -> str:
         data = file.read_bytes()
     except OSError as error:
         raise DataError(f"{short(file)}: cannot be read ({error.strerror}); check it") from None
+    if data.startswith(LFS):
+        what = "is a Git LFS pointer, not the text"
+        raise DataError(f"{short(file)}: {what}; run `git lfs pull` where it was cloned")
     return decode(data.strip(ASCII_SPACE) if dataset.strip else data, file, dataset.encoding)

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,30 @@ from typing import Any
 from pipeline.data.columns import (
     ID_NAMES,
     LABEL_NAMES,
-    SPLIT_NAMES,
+    SPLIT_COLUMNS,
     TEXT_NAMES,
+    Column,
     Columns,
-    column_names,
-    columns_of_csv,
-    columns_of_jsonl,
-    columns_of_parquet,
+    columns_of,
+    columns_of_arrow,
+    names_of_texts,
 )
-from pipeline.data.labels import most_derived
-from pipeline.frame.errors import ConfigError, DataError
+from pipeline.data.guess_split import (
+    DRAWN,
+    Split,
+    guess_split,
+    is_unlabelled,
+    split_of_column,
+    train_and_test,
+)
+from pipeline.data.labels import FOUND, most_derived
+from pipeline.frame.errors import ConfigError
 from pipeline.frame.messages import short, shown
 
 ID_NAME = re.compile(r"id|.*[_ -]id")
-TEST_NAMES = ("test", "testing", "validation", "valid", "dev", "eval")
 FEW_WORDS, SOME_WORDS = 3.0, 5.0  # on average, in a column of texts
 FEWEST_A_CLASS = 5  # rows on average: with fewer, a column of names is hardly one of classes
+TO_DECIDE = "DECIDE"  # a column that could not be told
 
 
 @dataclass
@@ -33,13 +41,16 @@ class Guess:
     """A `dataset` section, and in words why it is so.
 
     other_labels: columns that could be the label as well -> how many different values they have.
-    nested: columns that are not read, because their values are lists or objects.
+    nested: columns that cannot be read, because their values are lists or objects. unread: columns,
+    splits and files beside it that are not read. decide: key -> what a person has to decide there.
     """
 
     section: dict[str, Any]
     reasons: dict[str, str] = field(default_factory=dict)
     other_labels: dict[str, int] = field(default_factory=dict)
     nested: list[str] = field(default_factory=list)
+    unread: dict[str, list[str]] = field(default_factory=dict)
+    decide: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,57 +80,75 @@ def guess_dataset(path: Path, chosen: Chosen = NOTHING) -> Guess:
 
     Raises:
         ConfigError: a chosen column is not there, or two parts have the same.
-        DataError: nothing there, or no column looks like a label beside a text.
+        DataError: nothing there that can be read.
     """
     if path.is_dir():
         return guess_folder(path, chosen)
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith((".jsonl", ".ndjson", ".json")):
-        columns, nested = columns_of_jsonl(path)
-        return _guess_columns(path, {"source": "jsonl"}, columns, nested, chosen)
-    if name.endswith((".parquet", ".pq")):
-        columns, nested = columns_of_parquet(path)
-        return _guess_columns(path, {"source": "parquet"}, columns, nested, chosen)
-    section, columns = columns_of_csv(path)
-    return _guess_columns(path, section, columns, [], chosen)
+    section, columns, reasons = columns_of(path)
+
+    def split_of(guess: Guess) -> Split:
+        return guess_split(
+            path, columns, guess.section, named=chosen.columns(), chosen=chosen.split
+        )
+
+    guess = _guess_columns(path, section, columns, chosen, split_of)
+    guess.reasons |= reasons
+    return guess
 
 
 def _guess_columns(
-    path: Path, section: dict[str, Any], columns: Columns, nested: list[str], chosen: Chosen
+    path: Path,
+    section: dict[str, Any],
+    columns: Columns,
+    chosen: Chosen,
+    split_of: Callable[[Guess], Split],
 ) -> Guess:
+    nested = [name for name, column in columns.items() if column.nested]
+    columns = {name: column for name, column in columns.items() if not column.nested}
     check_chosen(path, columns, nested, chosen)
-    split, why = guess_split(path, columns, chosen)
-    taken = [*chosen.columns(), split.get("column")]
-    free = {name: values for name, values in columns.items() if name not in taken}
+    found = list(columns)
+    splits = {} if chosen.split else {n: c for n, c in columns.items() if split_of_column(c)}
+    taken = {*chosen.columns(), *splits}
+    free = {name: c for name, c in columns.items() if name not in taken and name.strip()}
     labels = [chosen.label] if chosen.label is not None else guess_labels(free)
     texts = list(chosen.text) or guess_texts(free, taken=labels[0] if labels else None)
-    if not labels or not texts:
-        raise DataError(
-            f"{short(path)}: no column looks like a label beside a text (columns: "
-            f"{', '.join(shown(name, 16) for name in list(columns)[:4])}); name them with --text "
-            "and --label"
-        )
-    label = labels[0]
-    id_column = chosen.id or guess_id(free, taken=[label, *texts])
     guess = Guess({"source": section["source"], "path": str(path), **section}, nested=nested)
+    if not labels or not texts:
+        what = "no column looks like a label beside a text"
+        guess.decide["text_columns" if labels else "label_column"] = what
+    label, texts = labels[0] if labels else TO_DECIDE, texts or [TO_DECIDE]
+    id_column = chosen.id or guess_id(free, taken=[label, *texts])
     guess.section |= {
         "text_columns": texts,
         "label_column": label,
         "id_column": id_column,
         "classes": None,
-        "split": split,
     }
-    found = sorted(set(columns[label]))
-    if are_many_classes(found, len(columns[label])):
-        guess.section["classes"] = found
+    split = split_of(guess)
+    guess.section["split"] = split.section
+    guess.unread = dict(split.unread)
+    read = {*texts, label, id_column, split.section.get("column")}
+    if unread := [name for name in found if name not in read]:
+        guess.unread["columns"] = unread
+    guess.reasons = {"split": split.why} | _of_columns(found)
+    if label in columns:
+        _look_at_label(guess, columns[label])
     others = [name for name in labels[1:] if name not in (*texts, id_column)]
-    guess.other_labels = {name: len(set(columns[name])) for name in others}
-    guess.reasons = {
-        "label_column": f"{len(found)} different: {', '.join(map(shown, found[:6]))}",
-        "split": why,
-        "columns": "of: " + ", ".join(shown(name, 30) for name in list(columns)[:10]),
-    }
+    guess.other_labels = {name: columns[name].different for name in others}
     return guess
+
+
+def _of_columns(names: list[str]) -> dict[str, str]:
+    listed = ", ".join(shown(name, 30) for name in names[:10])
+    return {"columns": f"of: {listed}" + (f" and {len(names) - 10} more" if names[10:] else "")}
+
+
+def _look_at_label(guess: Guess, column: Column) -> None:
+    found = sorted(column.values)
+    if are_many_classes(found, column.count) and not column.many:
+        guess.section["classes"] = FOUND
+    count = f"more than {len(found)}" if column.many else str(len(found))
+    guess.reasons["label_column"] = f"{count} different: {', '.join(map(shown, found[:6]))}"
 
 
 def are_many_classes(found: Sequence[str], count: int) -> bool:
@@ -156,29 +185,27 @@ def guess_labels(columns: Columns) -> list[str]:
 
     Usual names come first, the others by how few different values they have.
     """
-    counts = {name: len(set(values)) for name, values in columns.items()}
-    candidates = [
-        name
-        for name, values in columns.items()
-        if 1 < counts[name] <= max(10, len(values) ** 0.5) and counts[name] < len(values)
-    ]
-    usual = [name for known in LABEL_NAMES for name in candidates if name.strip().lower() == known]
-    unlikely = {*SPLIT_NAMES, *ID_NAMES}
-    others = [name for name in candidates if name.strip().lower() not in unlikely]
-    others = [name for name in others if name not in usual]
-    return usual + sorted(others, key=lambda name: counts[name])
+
+    def could_be(name: str, most: float) -> bool:
+        column = columns[name]
+        return not column.many and 1 < column.different <= most and column.different < column.count
+
+    few = [n for n in columns if could_be(n, max(10, columns[n].count ** 0.5))]
+    some = [n for n in columns if n in few or could_be(n, columns[n].count / FEWEST_A_CLASS)]
+    usual = [name for known in LABEL_NAMES for name in some if name.strip().lower() == known]
+    unlikely = {*SPLIT_COLUMNS, *ID_NAMES}
+    others = [name for name in few if name.strip().lower() not in unlikely and name not in usual]
+    return usual + sorted(others, key=lambda name: columns[name].different)
 
 
 def guess_texts(columns: Columns, *, taken: str | None) -> list[str]:
     """Return the columns with usual names, else those with some words, else the longest."""
-    words = {
-        name: sum(len(value.split()) for value in values) / max(len(values), 1)
-        for name, values in columns.items()
-        if name != taken
-    }
+    words = {name: c.mean_words for name, c in columns.items() if name != taken and c.count}
     usual = [
         name for name in words if name.strip().lower() in TEXT_NAMES and words[name] >= FEW_WORDS
     ]
+    if whole := [name for name in usual if not columns[name].missing]:
+        return whole
     if usual:
         return usual
     if wordy := [name for name in words if words[name] >= SOME_WORDS]:
@@ -192,54 +219,33 @@ def guess_id(columns: Columns, *, taken: list[str]) -> str | None:
     named = {name: name.strip().lower() for name in columns if name not in taken}
     usual = [name for name in named if named[name] in ID_NAMES]
     for name in [*usual, *(name for name in named if ID_NAME.fullmatch(named[name]))]:
-        values = columns[name]
-        if len(set(values)) == len(values) and all(value.strip() for value in values):
+        column = columns[name]
+        if not column.repeats and not column.missing and "" not in column.values:
             return name
     return None
 
 
-def guess_split(path: Path, columns: Columns, chosen: Chosen) -> tuple[dict[str, Any], str]:
-    """Return the `split` section and why: a column, a second file, or a drawn test split.
-
-    Raises:
-        ConfigError: the chosen column does not say train or test.
-    """
-    free = [name for name in columns if name not in chosen.columns()]
-    for name in free if chosen.split is None else [chosen.split]:
-        found = {value.strip().lower(): value for value in columns[name]}
-        tests = [found[test] for test in TEST_NAMES if test in found]
-        if len(found) == 2 and "train" in found and tests:
-            section = {"by": "column", "column": name, "train": found["train"], "test": tests[0]}
-            return section, f"column {shown(name)} says {shown('train')} or {shown(tests[0])}"
-        if chosen.split is not None:
-            says = ", ".join(shown(value, 20) for value in list(found.values())[:4])
-            raise ConfigError(
-                f"--split {shown(name)}: says {says}; a split column says train and one other of "
-                f"{', '.join(TEST_NAMES)}"
-            )
-    for test in TEST_NAMES:
-        other = path.with_name(re.sub("train(ing)?", test, path.name))
-        if other != path and other.is_file():
-            return {"by": "file", "test_path": str(other)}, f"{shown(other.name)} lies beside it"
-    return {"by": "drawn", "test_fraction": 0.2}, "no column or second file says it"
+# --- folders ------------------------------------------------------------------------------
 
 
 def guess_folder(path: Path, chosen: Chosen) -> Guess:
     """Return the section for a folder: saved by Hugging Face `datasets`, or split/class/*.txt."""
-    saved = [path / "dataset_dict.json", path / "state.json", *path.glob("**/*.parquet")]
+    from pipeline.data.huggingface import is_saved
+
+    saved = is_saved(path)
     for option, column in chosen.options():
-        if option == "--split" or not any(file.is_file() for file in saved):
+        if option == "--split" or not saved:
             raise ConfigError(
                 f"{option} {shown(column)}: {short(path)} is a folder, which has no column for "
                 "that; leave the option out"
             )
-    if any(file.is_file() for file in saved):
+    if saved:
         return _guess_saved(path, chosen)
-    folders = {p.name.lower(): p.name for p in path.iterdir() if p.is_dir()}
-    tests = [folders[name] for name in TEST_NAMES if name in folders]
-    split: dict[str, Any] = {"by": "drawn", "test_fraction": 0.2}
-    if "train" in folders and tests:
-        split = {"by": "name", "train": folders["train"], "test": tests[0]}
+    folders = sorted(p.name for p in path.iterdir() if p.is_dir())
+    split, unread = dict(DRAWN), list[str]()
+    if pair := train_and_test(folders):
+        split = {"by": "name", "train": pair[0], "test": pair[1]}
+        unread = [name for name in folders if name not in pair]
     return Guess(
         {
             "source": "folder",
@@ -250,31 +256,34 @@ def guess_folder(path: Path, chosen: Chosen) -> Guess:
             "strip": False,
             "order": "name",
         },
-        {"split": f"it has the folders {', '.join(sorted(folders.values())[:6])}"},
+        {"split": f"it has the folders {', '.join(folders[:6])}"},
+        unread={"folders": unread} if unread else {},
     )
 
 
 def _guess_saved(path: Path, chosen: Chosen) -> Guess:
-    from pipeline.data.huggingface import read_split, saved_splits
+    from pipeline.data.huggingface import batches_of, saved_splits, schema_of
 
     splits = saved_splits(path)
-    first = "train" if "train" in splits else next(iter(splits))
-    names, nested = column_names(_schema(splits[first][0]))
-    columns = read_split(path, splits, first, names).columns
-    guess = _guess_columns(path, {"source": "huggingface"}, columns, nested, chosen)
-    tests = [name for name in TEST_NAMES if name in splits]
-    guess.section["split"] = {"by": "drawn", "test_fraction": 0.2}
-    if "train" in splits and tests:
-        guess.section["split"] = {"by": "name", "train": "train", "test": tests[0]}
-    guess.reasons["split"] = f"it has the splits {', '.join(map(shown, splits))}"
-    return guess
+    pair = train_and_test(splits)
+    files = splits[pair[0] if pair else next(iter(splits))]
+    schema = schema_of(files[0])
+    names = names_of_texts(schema)
+    batches = (batch for file in files for batch in batches_of(file, names))
+    columns = columns_of_arrow(schema, batches)
 
+    def split_of(guess: Guess) -> Split:
+        label = guess.section["label_column"]
+        bare = [name for name in splits if is_unlabelled(splits[name], label)]
+        bare = bare if len(bare) < len(splits) else []
+        labelled = [name for name in splits if name not in bare]
+        said = f"it has the splits {', '.join(map(shown, splits))}"
+        found = train_and_test(labelled)
+        left = [name for name in splits if name not in (found or labelled)]
+        unread = [f"{name} (it has no labels)" if name in bare else name for name in left]
+        section: dict[str, Any] = {**DRAWN, "left_out": left}
+        if found:
+            section = {"by": "name", "train": found[0], "test": found[1]}
+        return Split(section, said, {"splits": unread} if unread else {})
 
-def _schema(file: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if file.suffix == ".parquet":
-        return pq.read_schema(file)
-    with pa.memory_map(str(file)) as source:
-        return pa.ipc.open_stream(source).schema
+    return _guess_columns(path, {"source": "huggingface"}, columns, chosen, split_of)

@@ -105,7 +105,7 @@ def how_alike(label: str, other: str) -> str:
         return "by case or white space only"
     if likeness(label) == whole_number(likeness(label)):
         return "in how the number is written only"
-    return "by characters that cannot be told apart by eye only"
+    return "by width, Unicode form, marks or invisible characters only"
 
 
 def named_numbers(names: Sequence[str], values: Iterable[str]) -> dict[str, str]:

@@ -8,10 +8,11 @@ import csv
 import difflib
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.data.files import decode, open_bytes, open_text
 from pipeline.frame.errors import DataError
@@ -19,6 +20,8 @@ from pipeline.frame.messages import short, shown
 from pipeline.frame.scratch import StoredTexts
 
 FIELD_LIMIT = 2**31 - 1
+Quoting = Literal["minimal", "none"]
+QUOTING: dict[Quoting, Any] = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,27 @@ class Records:
     columns: dict[str, Sequence[str]]
     place: Callable[[int], str]
     class_names: dict[str, list[str]]  # of integer columns whose file names their classes
+    kept: "array[int] | None" = None  # numbers of the records in the file, where some are left out
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        return range(len(self)) if self.kept is None else self.kept
+
+    def without(self, column: str, values: Collection[str]) -> "Records":
+        """Return the records that have none of `values` in a column."""
+        kept = array("q", (n for n, v in enumerate(self.columns[column]) if v not in values))
+        chosen = bytearray(len(self))
+        for number in kept:
+            chosen[number] = 1
+        columns = {
+            name: StoredTexts(compress(texts, chosen)) for name, texts in self.columns.items()
+        }
+        return Records(
+            self.path, {**columns}, lambda i: self.place(kept[i]), self.class_names, kept
+        )
 
 
 class Written(str):
@@ -45,27 +66,35 @@ class Written(str):
 
 
 def read_csv(
-    path: Path, wanted: list[str], *, columns: list[str] | None, delimiter: str, encoding: str
+    path: Path,
+    wanted: list[str],
+    *,
+    columns: list[str] | None,
+    delimiter: str,
+    encoding: str,
+    quoting: Quoting = "minimal",
 ) -> Records:
     """Return the columns `wanted` of a CSV file, as csv.reader(strict=True) understands it.
 
     Args:
         columns: the names of the columns; None: the first record holds them. A first record
             equal to `columns` is a header as well, so files with and without one may be mixed.
+        quoting: minimal: quotes enclose fields; none: a quote is a character like others.
 
     Raises:
         DataError: unbalanced quotes, a record with more or fewer fields than there are columns,
-            columns missing or named twice, no records, another encoding.
+            columns missing or there twice with other values, no records, another encoding.
     """
     with open_text(path, encoding) as text:
-        numbered = _csv_records(path, text, delimiter)
+        numbered = _csv_records(path, text, delimiter, quoting)
         line, first = next(numbered, (1, []))
         if not first:
             raise DataError(f"{short(path)}:{line}: the first line is blank; delete it")
         names = columns or first
         check_columns(path, line, names, wanted, delimiter, first)
         indices = [names.index(name) for name in wanted]
-        lines = array("q")
+        twice = [(i, n) for i in indices for n in range(i + 1, len(names)) if names[n] == names[i]]
+        head, lines = line, array("q")
         values = [StoredTexts() for _ in wanted]
         if columns is not None and first != columns:
             numbered = _put_back((line, first), numbered)
@@ -73,6 +102,12 @@ def read_csv(
             if len(fields) != len(names):
                 raise DataError(_field_count(path, line, len(lines), fields, names, delimiter))
             lines.append(line)
+            for index, other in twice:
+                if fields[index] != fields[other]:
+                    raise DataError(
+                        f"{short(path)}:{head}: column {shown(names[index])} occurs twice, with "
+                        f"other values in line {line}; rename one of them"
+                    )
             for index, column in zip(indices, values, strict=True):
                 column.append(fields[index])
     if not lines:
@@ -90,11 +125,11 @@ def _put_back(
 
 
 def _csv_records(
-    path: Path, text: Iterable[str], delimiter: str
+    path: Path, text: Iterable[str], delimiter: str, quoting: Quoting
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line where it begins, fields) of each record; blank lines may only end a file."""
     csv.field_size_limit(FIELD_LIMIT)
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv.reader(text, delimiter=delimiter, quoting=QUOTING[quoting], strict=True)
     blank, line = 0, 1
     while True:
         line = reader.line_num + 1
@@ -105,7 +140,7 @@ def _csv_records(
         except csv.Error as error:
             raise DataError(
                 f"{short(path)}:{line}: {error} in the record that begins here; close the quote, "
-                "and write a quote inside quotes twice"
+                "and write a quote inside quotes twice, or set dataset.quoting: none"
             ) from None
         if not fields:
             blank = blank or line
@@ -132,11 +167,6 @@ def _field_count(
 def check_columns(
     path: Path, line: int, names: list[str], wanted: list[str], delimiter: str, first: list[str]
 ) -> None:
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(
-            f"{short(path)}:{line}: column {shown(twice)} occurs twice; rename one of them"
-        )
     for name in wanted:
         if name not in names:
             hint = _column_hint(name, names, delimiter)
@@ -241,7 +271,9 @@ def _json_record(path: Path, number: int, line: str) -> dict[str, Any]:
 
 def _json_value(path: Path, number: int, name: str, record: dict[str, Any]) -> str:
     if name not in record:
-        hint = _column_hint(name, list(record), "")
+        hint = _column_hint(name, list(record), "").replace(
+            "; correct", "; give every record one, or correct"
+        )
         have = _listed(list(record))
         raise DataError(f"{short(path)}:{number}: has no key {shown(name)}, it has {have}{hint}")
     value = record[name]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from pipeline.data.examples import Examples
 from pipeline.data.labels import FOUND
+from pipeline.data.records import Quoting
 from pipeline.frame.section import Name, PathText, Section, about, chosen_by, imported, one_of
 
 
@@ -39,6 +40,9 @@ class SplitByFile(Section):
     test_path: PathText
 
 
+LeftOut = Annotated[list[Name], about("splits that are not read", default_factory=list)]
+
+
 class SplitByColumn(Section):
     """A column says of each example to which split it belongs."""
 
@@ -46,6 +50,7 @@ class SplitByColumn(Section):
     column: Name
     train: Name
     test: Name
+    left_out: LeftOut
 
 
 class SplitByName(Section):
@@ -63,8 +68,15 @@ class SplitDrawn(Section):
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
 
 
+class SavedSplitDrawn(SplitDrawn):
+    """The same, from the splits of a saved dataset."""
+
+    left_out: LeftOut
+
+
 TableSplit = Annotated[SplitByFile | SplitByColumn | SplitDrawn, Field(discriminator="by")]
 NamedSplit = Annotated[SplitByName | SplitDrawn, Field(discriminator="by")]
+SavedSplit = Annotated[SplitByName | SavedSplitDrawn, Field(discriminator="by")]
 Encoding = Literal["utf-8", "utf-16", "latin-1", "cp1252"]
 
 
@@ -121,6 +133,9 @@ class CsvDataset(TableDataset):
     delimiter: Annotated[
         Literal[",", ";", "\t", "|"], about('between columns: "," ";" "\\t" or "|"')
     ]
+    quoting: Annotated[
+        Quoting, about('minimal: " encloses fields | none: a quote is a character like others')
+    ] = "minimal"
     encoding: Annotated[Encoding, about("utf-8 | utf-16 | latin-1 | cp1252")]
 
 
@@ -148,7 +163,7 @@ class HuggingFaceDataset(TableDataset):
     """A folder written by Hugging Face `datasets`: save_to_disk, or Parquet files of splits."""
 
     source: Literal["huggingface"]
-    split: Annotated[NamedSplit, about("by: name (train, test) | drawn (test_fraction)")]
+    split: Annotated[SavedSplit, about("by: name (train, test) | drawn (test_fraction)")]
 
 
 class FolderDataset(Section):

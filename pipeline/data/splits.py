@@ -7,6 +7,10 @@ import numpy as np
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import more_rows, shown
 
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "validation", "valid", "val", "dev", "eval", "evaluation")
+SPLIT_NAMES = (*TRAIN_NAMES, *TEST_NAMES)
+
 
 def draw_test_split(labels: np.ndarray, *, test_fraction: float, seed: int) -> list[str]:
     """Return "train" or "test" for each label: round(test_fraction * size) of every class in test.
@@ -35,7 +39,8 @@ def name_splits(
         first, more = other[0], more_rows(len(other) - 1)
         raise DataError(
             f"{place(first)}: column {shown(column)}: split {shown(values[first])} is neither "
-            f"{shown(train)} nor {shown(test)}{more}; correct it, or dataset.split"
+            f"{shown(train)} nor {shown(test)}{more}; correct it, or name it in "
+            "dataset.split.left_out"
         )
     return [names[value] for value in values]
 

@@ -41,6 +41,7 @@ def read_csv_dataset(dataset: CsvDataset, *, seed: int) -> Examples:
             columns=dataset.columns,
             delimiter=dataset.delimiter,
             encoding=dataset.encoding,
+            quoting=dataset.quoting,
         )
 
     return read_table(dataset, _read_files(dataset, read), seed=seed)
@@ -60,9 +61,12 @@ def read_saved_dataset(dataset: HuggingFaceDataset, *, seed: int) -> Examples:
     """Return the examples of a folder saved by Hugging Face `datasets`; see read_table."""
     path, split, names = Path(dataset.path), dataset.split, _wanted(dataset)
     files = saved_splits(path)
-    chosen = {name: name for name in files}
     if isinstance(split, SplitByName):
         chosen = {"train": split.train, "test": split.test}
+    else:
+        chosen = {name: name for name in files if name not in split.left_out}
+    if not chosen:
+        raise DataError(f"{short(path)}: dataset.split.left_out leaves nothing; shorten it")
     parts = [(name, read_split(path, files, saved, names)) for name, saved in chosen.items()]
     return read_table(dataset, parts, seed=seed)
 
@@ -97,7 +101,7 @@ def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
         written, classes=classes, place=place, column=dataset.label_column
     )
     if dataset.id_column is None:
-        numbered = (f"{name}/{position}" for name, part in parts for position in range(len(part)))
+        numbered = (f"{name}/{number}" for name, part in parts for number in part.numbers)
         ids: Sequence[str] = StoredTexts(numbered)
     else:
         ids = column(dataset.id_column)
@@ -117,7 +121,12 @@ def _read_files(
         return [("train", read(path, names)), ("test", read(Path(split.test_path), names))]
     if isinstance(split, SplitByColumn):
         names += [split.column] if split.column not in names else []
-    return [(path.name.split(".")[0], read(path, names))]
+    records = read(path, names)
+    if isinstance(split, SplitByColumn) and split.left_out:
+        records = records.without(split.column, split.left_out)
+        if not len(records):
+            raise DataError(f"{short(path)}: dataset.split.left_out leaves nothing; shorten it")
+    return [(path.name.split(".")[0], records)]
 
 
 def _names_in_files(dataset: TableDataset, parts: Parts) -> list[str] | None:

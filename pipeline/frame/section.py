@@ -15,7 +15,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=2000)]  # the question of a survey
 PathText = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00\n\r]+$")]
 Count = Annotated[int, Field(ge=1)]
 
