@@ -13,8 +13,9 @@ import pyarrow as pa
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.compute.trial import Tried, suggest_finder, try_members
+from pipeline.compute.trial import Tried, try_members
 from pipeline.config.load import RUN_NAME, load_config
+from pipeline.config.suggest import FOLDS, SEED, UNREAD_SETTINGS, suggest_settings, suggest_values
 from pipeline.config.template import Notes, commented_yaml
 from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
 from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
@@ -23,13 +24,9 @@ from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal, short, shown
-from pipeline.issues.arms import ARMS
-from pipeline.models.tokens import split_words
 
-SEED = 123456
 MOST_LOOKED_AT = 50_000  # texts that tell lengths, words and the worth of members
-FOLDS, MIN_TEXTS, MIN_COUNT, BATCH_SIZE = 5, 2, 3, 32
-STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
+MIN_TEXTS = 2
 
 DataArgument = Annotated[
     Path, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, or a folder.")
@@ -47,15 +44,6 @@ IdOption = Annotated[
 SplitOption = Annotated[
     str | None, typer.Option("--split", metavar="COLUMN", help="Column that says train or test.")
 ]
-
-
-# Of a dataset that could not be read: those of some thousand texts and a few classes.
-UNREAD_SETTINGS: dict[str, Any] = {
-    "max_tokens": 20_000,
-    "sequence_length": 200,
-    "epochs": 20,
-    "finder": suggest_finder(10_000, 2, 5_000_000),
-}
 
 
 def init(
@@ -272,89 +260,10 @@ def write_config(data: Path, guess: Guess, examples: Examples | None, sample: Sa
         f"# Label errors in {shown(data.name)[1:-1]}. Written by pipeline.init from what it saw "
         "there; every key is\n# here, none has a default elsewhere.\n\n"
     )
-    settings = UNREAD_SETTINGS if examples is None else suggest_settings(examples, sample)
+    settings = UNREAD_SETTINGS
+    if examples is not None and sample is not None:
+        settings = suggest_settings(examples, sample.texts)
     return head + commented_yaml(suggest_values(guess.section, settings), notes)
-
-
-def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of every key."""
-    cross_validation = {"folds": FOLDS, "shuffle": True}  # the file may be sorted
-    return {
-        "seed": SEED,
-        "dataset": dataset,
-        "corrections": None,
-        "vectorize": {"kind": "tokens"}
-        | {k: settings[k] for k in ("max_tokens", "sequence_length")},
-        "model": {
-            "name": "fasttext",
-            "embedding_dim": 16,
-            "dropout": 0.2,
-            "optimizer": "adam",
-            "learning_rate": 0.003,
-            "epochs": settings["epochs"],
-            "batch_size": BATCH_SIZE,
-        },
-        "crossval": {
-            "group_duplicates": True,
-            "all": cross_validation,
-            "train": cross_validation,
-        },
-        "finder": settings["finder"],
-        "find_issues": {
-            "filter_by": "prune_by_noise_rate",
-            "return_indices_ranked_by": "self_confidence",
-            "frac_noise": 1.0,
-            "min_examples_per_class": 1,
-            "neighbors": True,
-            "batch_size": None,
-        },
-        "cleanlearn": {"max_pruned_fraction": 0.5, "even_if_unfit": False},
-        "evaluate": {
-            "top_rows": 10,
-            "calibration_bins": 15,
-            "bootstrap_samples": 10000,
-            "published": [],
-            "published_top_rows": [],
-            "verified_labels": None,
-        },
-        "study": {
-            "seeds": [1, 2, 3, 4, 5],
-            "arms": [name for name in ARMS if name != "human"],
-            "noise": {
-                "rates": [0, 0.1, 0.2],
-                "kinds": ["uniform", "class_dependent"],
-                "seeds": [1, 2, 3],
-            },
-        },
-        "compute": {"workers": "auto", "device": "auto", "engine": "local", "address": None},
-        "tracking": "none",
-    }
-
-
-def suggest_settings(examples: Examples, sample: Sample | None = None) -> dict[str, Any]:
-    """Return max_tokens, sequence_length, epochs and the finder that suit the dataset.
-
-    Words in fewer than 3 places are left out: a network learns a label error by heart from
-    a word that occurs nowhere else.
-    """
-    words = split_words((sample or sample_texts(examples)).texts)
-    lengths = np.diff(words.starts)
-    frequent = int((np.bincount(words.codes, minlength=1) >= MIN_COUNT).sum())
-    return {
-        "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
-        "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
-        "epochs": suggest_epochs(len(examples.texts), len(examples.class_names)),
-        "finder": suggest_finder(
-            len(examples.texts), len(examples.class_names), sum(map(len, examples.texts))
-        ),
-    }
-
-
-def suggest_epochs(count: int, num_classes: int) -> int:
-    """Return enough epochs for the steps that a network needs to learn so many classes."""
-    steps = STEPS + STEPS_A_CLASS * num_classes
-    most = 60 + num_classes // 4  # of a few texts an epoch is hardly more than its overhead
-    return int(np.clip(np.ceil(steps * BATCH_SIZE / count), 5, most))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,106 @@
+"""The values of a config for a dataset that was looked at."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.compute.trial import suggest_finder
+from pipeline.data.examples import Examples
+from pipeline.issues.arms import ARMS
+from pipeline.models.tokens import split_words
+
+SEED = 123456
+FOLDS, MIN_COUNT, BATCH_SIZE = 5, 3, 32
+STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
+# Of a dataset that could not be read: those of some thousand texts and a few classes.
+UNREAD_SETTINGS: dict[str, Any] = {
+    "max_tokens": 20_000,
+    "sequence_length": 200,
+    "epochs": 20,
+    "finder": suggest_finder(10_000, 2, 5_000_000),
+}
+
+
+def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of every key."""
+    cross_validation = {"folds": FOLDS, "shuffle": True}  # the file may be sorted
+    return {
+        "seed": SEED,
+        "dataset": dataset,
+        "corrections": None,
+        "vectorize": {"kind": "tokens"}
+        | {k: settings[k] for k in ("max_tokens", "sequence_length")},
+        "model": {
+            "name": "fasttext",
+            "embedding_dim": 16,
+            "dropout": 0.2,
+            "optimizer": "adam",
+            "learning_rate": 0.003,
+            "epochs": settings["epochs"],
+            "batch_size": BATCH_SIZE,
+        },
+        "crossval": {
+            "group_duplicates": True,
+            "all": cross_validation,
+            "train": cross_validation,
+        },
+        "finder": settings["finder"],
+        "find_issues": {
+            "filter_by": "prune_by_noise_rate",
+            "return_indices_ranked_by": "self_confidence",
+            "frac_noise": 1.0,
+            "min_examples_per_class": 1,
+            "neighbors": True,
+            "batch_size": None,
+        },
+        "cleanlearn": {"max_pruned_fraction": 0.5, "even_if_unfit": False},
+        "evaluate": {
+            "top_rows": 10,
+            "calibration_bins": 15,
+            "bootstrap_samples": 10000,
+            "published": [],
+            "published_top_rows": [],
+            "verified_labels": None,
+        },
+        "study": {
+            "seeds": [1, 2, 3, 4, 5],
+            "arms": [name for name in ARMS if name != "human"],
+            "noise": {
+                "rates": [0, 0.1, 0.2],
+                "kinds": ["uniform", "class_dependent"],
+                "seeds": [1, 2, 3],
+            },
+        },
+        "compute": {"workers": "auto", "device": "auto", "engine": "local", "address": None},
+        "tracking": "none",
+    }
+
+
+def suggest_settings(examples: Examples, texts: pa.Array) -> dict[str, Any]:
+    """Return max_tokens, sequence_length, epochs and the finder that suit the dataset.
+
+    Words in fewer than 3 places are left out: a network learns a label error by heart from
+    a word that occurs nowhere else.
+
+    Args:
+        texts: some of the texts, which tell words and lengths.
+    """
+    words = split_words(texts)
+    lengths = np.diff(words.starts)
+    frequent = int((np.bincount(words.codes, minlength=1) >= MIN_COUNT).sum())
+    return {
+        "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
+        "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
+        "epochs": suggest_epochs(len(examples.texts), len(examples.class_names)),
+        "finder": suggest_finder(
+            len(examples.texts), len(examples.class_names), sum(map(len, examples.texts))
+        ),
+    }
+
+
+def suggest_epochs(count: int, num_classes: int) -> int:
+    """Return enough epochs for the steps that a network needs to learn so many classes."""
+    steps = STEPS + STEPS_A_CLASS * num_classes
+    most = 60 + num_classes // 4  # of a few texts an epoch is hardly more than its overhead
+    return int(np.clip(np.ceil(steps * BATCH_SIZE / count), 5, most))
