@@ -4,6 +4,7 @@ import shutil
 
 from pipeline.config.load import run_name
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, run_command
+from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import LOCK, locked
 from pipeline.frame.run import Run
 
@@ -14,6 +15,7 @@ def clean(config: ConfigOption, results: ResultsOption = RESULTS) -> None:
     if not (run.folder / LOCK).exists():
         print(f"{run.folder}: no run is there")
         return
+    check_owner(config, run)
     with locked(run):
         shutil.rmtree(run.folder)
     print(f"deleted {run.folder}")

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from pipeline.frame import artifacts
 from pipeline.frame.cli import run_command
+from pipeline.frame.finished import check_made_from
 from pipeline.frame.record import check_output
 from pipeline.frame.run import Run
-from pipeline.frame.stage import check_made_from
 from pipeline.report.summary import figure_text
 
 FIGURES = {

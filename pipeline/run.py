@@ -23,6 +23,7 @@ from pipeline.frame.cli import (
     run_command,
 )
 from pipeline.frame.errors import ConfigError
+from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, Stage, execute, stages
@@ -45,6 +46,7 @@ def run_stages(loaded: Loaded, results: Path, *, upto: str) -> None:
     The process exits with the code of a stage that fails.
     """
     folder = Run(results / loaded.run)
+    check_owner(loaded.path, folder)
     found = out_of_date(loaded, folder, upto)
     tell_why(found)
     for name in found:

@@ -1,6 +1,5 @@
 """The issues in the terminal: `python -m pipeline.show --config … [--row N | --top K]`."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -12,9 +11,9 @@ from pipeline.config.load import load_config
 from pipeline.data.prepared import load_class_names, load_labels
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.errors import ConfigError
+from pipeline.frame.finished import check_finished, tell_since
 from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import SCOPES, Run
-from pipeline.frame.stage import RunState, check_made_from
 from pipeline.report.cards import Card, Stretch, make_card
 from pipeline.report.issues import Issue, load_issues
 
@@ -34,9 +33,7 @@ def show(
         raise ConfigError(f"--scope {scope!r}: must be one of {', '.join(SCOPES)}")
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
-    check_made_from(run, "find_issues")
-    if reason := RunState(loaded.config, run).reason("find_issues"):
-        print(f"the issues of the last run; since then: {reason}", file=sys.stderr)
+    tell_since(check_finished(loaded.config, run, "find_issues"))
     labels, class_names = load_labels(run), load_class_names(run)
     limit = top if row is None else None
     issues = load_issues(run, labels, scope, limit=limit, row=row)

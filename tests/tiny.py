@@ -12,7 +12,7 @@ from types import MappingProxyType
 from pipeline.config.load import Loaded, load_config
 from pipeline.frame.record import hashes, save_record
 from pipeline.frame.run import Run
-from pipeline.frame.stage import Context, execute, stages
+from pipeline.frame.stage import Context, RunState, execute, stages
 from tests.guard import PATIENCE
 
 STAGES = stages()
@@ -97,12 +97,14 @@ def sets(*overrides: str) -> list[str]:
     return [argument for override in overrides for argument in ("--set", override)]
 
 
-def save_records(run: Run, **measured: object) -> None:
-    """Write the record of every stage of a run made by hand, each made from those above it."""
-    outputs: dict[str, dict[str, str]] = {}
-    for name, stage in STAGES.items():
-        run.stage(name).mkdir(parents=True, exist_ok=True)
-        outputs[name] = hashes(run.stage(name))
-        inputs = {f"{up}/{file}": sha for up in stage.reads for file, sha in outputs[up].items()}
-        made = {"stage": name, "config": {}, "code": "", "versions": {}, "inputs": inputs}
-        save_record(run.stage(name), measured | made | {"outputs": outputs[name]})
+def save_records(run: Run, loaded: Loaded | None = None, **measured: object) -> None:
+    """Write the record of every stage of a run made by hand, each made from those above it.
+
+    loaded: the config it is of; else that of the sample corpus.
+    """
+    state = RunState((loaded or load_config(TINY)).config, run)
+    for name in STAGES:
+        folder = run.stage(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        made = measured | state.made_from(name) | {"outputs": hashes(folder)}
+        save_record(folder, made)

@@ -2,6 +2,7 @@
 
 from pipeline.config.load import load_config
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
+from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
 from pipeline.frame.run import Run
 from pipeline.frame.stage import Stage, execute
@@ -15,6 +16,7 @@ def stage_main(stage: Stage) -> None:
     ) -> None:
         loaded = load_config(config, set_ or [])
         run = Run(results / loaded.run)
+        check_owner(config, run)
         with locked(run):
             execute(stage, loaded, run)
 

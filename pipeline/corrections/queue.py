@@ -13,8 +13,8 @@ from pipeline.corrections.journal import Journal
 from pipeline.corrections.votes import consensus, disagree
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, ConfigError
+from pipeline.frame.finished import check_finished
 from pipeline.frame.run import SCOPES, Run
-from pipeline.frame.stage import check_made_from
 
 FOLDER = Path("corrections")
 SHOWS = ("all", "open", "decided", "disagree")
@@ -45,7 +45,8 @@ class Item:
 class Queue:
     """The items in the order of review, and the journal their decisions go to.
 
-    scope: whose issues and predictions these are: all, train or test.
+    scope: whose issues and predictions these are: all, train or test. since: what changed since
+    the issues were found, "" for nothing.
     """
 
     run: str
@@ -54,6 +55,7 @@ class Queue:
     scope: str
     items: list[Item]
     journal: Journal
+    since: str = ""
 
     def __post_init__(self) -> None:
         self.places = {item.id: place for place, item in enumerate(self.items)}
@@ -145,7 +147,7 @@ def load_queue(loaded: Loaded, run: Run, scope: str = "all") -> Queue:
     """
     if scope not in SCOPES:
         raise ConfigError(f"--scope {scope!r}: must be one of {', '.join(SCOPES)}")
-    check_made_from(run, "find_issues")
+    since = check_finished(loaded.config, run, "find_issues", but=("corrections",))
     dataset = artifacts.load_json(run.dataset)
     issues = artifacts.load_issues(run.issues(scope))
     names = dataset["class_names"]
@@ -171,7 +173,7 @@ def load_queue(loaded: Loaded, run: Run, scope: str = "all") -> Queue:
             items.append(item_of(id_, None))
         elif id_ in changed and scope in ("all", changed[id_]["split"]):
             items.append(_dropped_item(changed[id_], names))
-    return Queue(loaded.run, run.folder, dataset["name"], scope, items, journal)
+    return Queue(loaded.run, run.folder, dataset["name"], scope, items, journal, since)
 
 
 def _item(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from pipeline.data.examples import Examples
 from pipeline.data.labels import FOUND
 from pipeline.data.records import Quoting
+from pipeline.data.tfds_folder import files_of_tfds
 from pipeline.frame.section import Name, PathText, Section, about, chosen_by, imported, one_of
 
 
@@ -209,7 +210,7 @@ class Source:
 SOURCES = {
     chosen_by(row.section, "source"): row
     for row in (
-        Source(TfdsDataset, "pipeline.data.tfds:read_tfds", no_files),
+        Source(TfdsDataset, "pipeline.data.tfds:read_tfds", files_of_tfds),
         Source(SampleDataset, "pipeline.data.sample:read_sample", no_files),
         Source(CsvDataset, "pipeline.data.tables:read_csv_dataset"),
         Source(JsonlDataset, "pipeline.data.tables:read_jsonl_dataset"),

@@ -14,6 +14,7 @@ from pipeline.data.examples import Examples
 from pipeline.data.labels import named_numbers, resolve_labels
 from pipeline.data.sources import TfdsDataset
 from pipeline.data.tables import join_texts
+from pipeline.data.tfds_folder import DEFAULT_FOLDER
 from pipeline.frame.errors import ConfigError, DataError, NetworkError
 from pipeline.frame.scratch import StoredTexts
 from pipeline.frame.tensorflow import load_tensorflow
@@ -21,7 +22,6 @@ from pipeline.frame.tensorflow import load_tensorflow
 BATCH = 2048
 CONNECT_SECONDS = 5
 DOWNLOAD_HOST = ("storage.googleapis.com", 443)
-DEFAULT_FOLDER = "~/tensorflow_datasets"
 
 
 def read_tfds(dataset: TfdsDataset, **_: Any) -> Examples:

@@ -20,6 +20,7 @@ from pipeline.frame.cli import (
     run_commands,
 )
 from pipeline.frame.errors import ConfigError
+from pipeline.frame.finished import tell_since
 from pipeline.frame.messages import for_terminal, shown
 from pipeline.frame.run import Run
 
@@ -57,6 +58,7 @@ def export(
         raise ConfigError(f"--scope goes with other formats; {whole} hold every example")
     loaded = load_config(config, set_ or [])
     queue = load_queue(loaded, Run(results / loaded.run), scope)
+    tell_since(queue.since)
     name = format_ if scope == "all" else f"{format_}_{scope}"
     folder = out or queue.folder / "exchange" / name
     for path in chosen.export(queue, folder):
@@ -84,6 +86,7 @@ def import_(
         raise ConfigError(f"--format {format_} goes with export; it holds no decisions to import")
     loaded = load_config(config, set_ or [])
     queue = load_queue(loaded, Run(results / loaded.run), "all")
+    tell_since(queue.since)
     decisions = chosen.read(file, queue.source, reviewer=reviewer or account_name())
     done = take_back(queue.journal, decisions)
     print(f"{done.added:,} decisions added to {queue.journal.path}, {done.known:,} known before")

@@ -23,8 +23,8 @@ DECIDE_NOTHING = tuple(
     f"{PACKAGE}.{name}"
     for name in (
         *("frame.cli", "frame.code", "frame.errors", "frame.lock", "frame.meaning"),
-        *("frame.messages", "frame.progress", "frame.record", "frame.section", "frame.stage"),
-        "frame.versions",
+        *("frame.finished", "frame.messages", "frame.progress", "frame.record"),
+        *("frame.section", "frame.stage", "frame.versions"),
         *("config", "report", "compute.engine", "compute.local", "compute.ray_engine"),
         *("compute.ray_node", "compute.resources"),
     )
@@ -83,6 +83,15 @@ def source_of(roots: Iterable[str]) -> str:
         if not root.startswith(f"{PACKAGE}."):
             digest.update(repr(sorted(_own_modules(root.partition(":")[0]).items())).encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def read_again() -> None:
+    """Take the sources for what they are now, not for what they were at the first look."""
+    before = _package()
+    _package.cache_clear()
+    _code_of.cache_clear()
+    if _package() != before:
+        read_module.cache_clear()
 
 
 @functools.cache

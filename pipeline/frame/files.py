@@ -88,6 +88,34 @@ def sha256_file(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+def hash_of(path: Path) -> str:
+    """Return the hash of a file, of a folder by the names and contents in it, or "missing".
+
+    Linked folders count like others.
+    """
+    if path.is_file():
+        return sha256_file(path)
+    if not path.is_dir():
+        return "missing"
+    digest = hashlib.sha256()
+    for file in sorted(_files_under(path)):
+        name, sha = os.fsencode(file.relative_to(path)), sha256_file(file)
+        digest.update(b"%s %s\n" % (name, sha.encode()))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _files_under(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    about = folder.stat()
+    place = (about.st_dev, about.st_ino)
+    if place in above:
+        return  # a link to a folder that holds it
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files_under(path, above | {place})
+        elif path.is_file():
+            yield path
+
+
 # Found by flipping bytes: NumPy parses a header as Python, zipfile knows encryption.
 UNREADABLE = (
     OSError, ValueError, TypeError, EOFError, KeyError, SyntaxError, RuntimeError,

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.frame.code import Code, code_of, source_of
-from pipeline.frame.errors import ArtifactError, PipelineError, ResourceError
-from pipeline.frame.files import sha256_file, sweep_temporary
+from pipeline.frame.code import Code, code_of, read_again, source_of
+from pipeline.frame.errors import ArtifactError, DataError, PipelineError, ResourceError
+from pipeline.frame.files import hash_of, sweep_temporary
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.record import (
     RECORD,
@@ -136,8 +136,15 @@ def execute(stage: Stage, loaded: Any, run: Run) -> None:
     with StageProgress(name) as progress, scratch_in(folder), replacing(folder):
         context = Context(loaded, run, progress, key=key_of(made_from))
         stage.work(context)
+        read_again()
+        try:
+            made_from = unmoved(made_from, state.made_from(name, known=made_from))
+        except PipelineError:
+            start_afresh(folder)
+            raise
         seconds = time.perf_counter() - wall
         record = made_from | {
+            "config_file": os.path.relpath(loaded.path.resolve(), run.folder.resolve()),
             "outputs": hashes(folder),
             "machine": {
                 "cores": os.cpu_count(),
@@ -151,6 +158,25 @@ def execute(stage: Stage, loaded: Any, run: Run) -> None:
         }
         save_record(folder, record)
         progress.say(f"done in {seconds:.1f} s")
+
+
+def unmoved(before: Record, after: Record) -> Record:
+    """Return what a result was made from, if it is what it was when the work began.
+
+    A file that was not there before was fetched by the stage itself, and counts as it is now.
+
+    Raises:
+        DataError: a file changed while it was read. ArtifactError: the code changed.
+    """
+    again = "while this stage ran; its result is not kept, run the same command again"
+    for path, sha in after["inputs"].items():
+        if before["inputs"].get(path, "missing") not in (sha, "missing"):
+            raise DataError(f"{path}: changed {again}")
+    if gone := before["inputs"].keys() - after["inputs"].keys():
+        raise DataError(f"{min(gone)}: went away {again}")
+    if before["code"] != after["code"]:
+        raise ArtifactError(f"{before['stage']}: its code changed {again}")
+    return before | {"inputs": after["inputs"]}
 
 
 @contextmanager
@@ -278,37 +304,6 @@ def key_of(made_from: Record) -> str:
     decides = ("stage", "config", "code", "versions", "inputs")
     text = repr([(name, made_from[name]) for name in decides])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def hash_of(path: Path) -> str:
-    """Return the hash of a file, of a folder by the names and contents in it, or "missing"."""
-    if path.is_file():
-        return sha256_file(path)
-    if not path.is_dir():
-        return "missing"
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            digest.update(f"{file.relative_to(path)} {sha256_file(file)}\n".encode())
-    return f"sha256:{digest.hexdigest()}"
-
-
-def check_made_from(run: Run, name: str) -> None:
-    """Stop unless stage `name` was made from the files that the stages above it have now.
-
-    Only records are compared: whoever shows files of several stages asks this first.
-
-    Raises:
-        ArtifactError: naming the stage to run again.
-    """
-    inputs = load_record(run.stage(name))["inputs"]
-    for upstream in stages()[name].reads:
-        outputs = load_record(run.stage(upstream))["outputs"]
-        now = {f"{upstream}/{file}": sha for file, sha in outputs.items()}
-        if now != {file: sha for file, sha in inputs.items() if file.startswith(f"{upstream}/")}:
-            raise ArtifactError(
-                f"{run.stage(name)}: was made from another {upstream}; run `make {name}` first"
-            )
 
 
 def _cpu_seconds() -> float:

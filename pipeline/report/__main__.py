@@ -10,10 +10,9 @@ from pipeline.frame.cli import (
     command_line,
     run_command,
 )
+from pipeline.frame.finished import check_finished, tell_since
 from pipeline.frame.lock import locked
-from pipeline.frame.record import check_output
 from pipeline.frame.run import Run
-from pipeline.frame.stage import check_made_from
 from pipeline.report.current import made_from
 from pipeline.report.page import write_report
 from pipeline.report.summary import print_summary
@@ -31,10 +30,9 @@ def make_report(loaded: Loaded, run: Run) -> None:
     """Write the report of a run, and say what was found and what to do next.
 
     Raises:
-        ArtifactError: the stages have not been run, or not together.
+        ArtifactError: the stages have not been run, not together, or with another config.
     """
-    check_made_from(run, "evaluate")
-    check_output(run.metrics)
+    tell_since(check_finished(loaded.config, run, "evaluate"))
     metrics = artifacts.load_json(run.metrics)
     write_report(loaded, run, metrics)
     artifacts.save_json(run.report_made_from, made_from(run))

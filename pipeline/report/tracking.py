@@ -14,9 +14,8 @@ from pipeline.config.load import Loaded, load_config
 from pipeline.frame import artifacts
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.errors import ConfigError
-from pipeline.frame.record import check_output
+from pipeline.frame.finished import check_finished
 from pipeline.frame.run import SCOPES, Run
-from pipeline.frame.stage import check_made_from
 from pipeline.frame.tensorflow import load_tensorflow
 
 LONGEST_PARAMETER = 500
@@ -34,8 +33,7 @@ def track(config: ConfigOption, set_: SetOption = None, results: ResultsOption =
     where = loaded.config.tracking
     if where == "none":
         raise ConfigError("tracking: is none; say where to, as in --set tracking=mlflow")
-    check_made_from(run, "evaluate")
-    check_output(run.metrics)
+    check_finished(loaded.config, run, "evaluate")
     library = import_tracker(where)
     if where == "mlflow":
         log_to_mlflow(library, folder, loaded, run, artifacts.load_json(run.metrics))

@@ -26,6 +26,7 @@ from pipeline.frame.cli import (
     run_command,
 )
 from pipeline.frame.errors import ConfigError
+from pipeline.frame.finished import tell_since
 from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import Run
 from pipeline.review.security import Access, check_host
@@ -73,6 +74,7 @@ def review(
         return
     run = Run(results / loaded.run)
     queue = load_queue(loaded, run, scope)
+    tell_since(queue.since)
     for note in queue.journal.notes:
         say(f"note: {note}", sys.stderr)
     name = reviewer or account_name()

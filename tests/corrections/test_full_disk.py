@@ -15,7 +15,7 @@ from pipeline.corrections.decision import Source
 from pipeline.corrections.journal import Journal, encode_line
 from pipeline.corrections.merge import take_back
 from pipeline.corrections.queue import load_queue
-from pipeline.exchange.__main__ import Action, exchange
+from pipeline.exchange.__main__ import export, import_
 from pipeline.frame.cli import exit_code_of
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.files import write_all
@@ -118,7 +118,7 @@ def test_an_import(
     take_back(queue.journal, many)
     options = {"config": loaded.path, "set_": list(loaded.overrides), "results": run.folder.parent}
     told = options | {"format_": "csv"}
-    assert exit_code_of(exchange, action=Action.EXPORT, out=tmp_path / "out", **told) == 0
+    assert exit_code_of(export, out=tmp_path / "out", **told) == 0
     queue.journal.path.unlink()
     kept = number % 5
     for id_ in IDS[:kept]:
@@ -126,12 +126,12 @@ def test_an_import(
     fill(corrections)
     capsys.readouterr()
     file = tmp_path / "out" / "decisions.csv"
-    assert exit_code_of(exchange, action=Action.IMPORT, file=file, **told) == 7
+    assert exit_code_of(import_, file=file, **told) == 7
     said = capsys.readouterr()
     assert said.out == "" and "No space left" in said.err and said.err.count("\n") == 1
     assert not queue.journal.path.exists() or lines_of(queue.journal.path) == kept
     (corrections / "others").unlink()
-    assert exit_code_of(exchange, action=Action.IMPORT, file=file, **told) == 0
+    assert exit_code_of(import_, file=file, **told) == 0
     assert f"{len(IDS)} decisions added" in capsys.readouterr().out
     assert lines_of(queue.journal.path) == kept + len(IDS)
 

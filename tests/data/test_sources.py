@@ -10,9 +10,10 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.data.sources import SOURCES, Dataset, code_of_source, files_of_source
 from pipeline.frame.errors import ConfigError
+from pipeline.frame.files import hash_of
 from pipeline.frame.run import Run
 from pipeline.frame.section import imported
-from pipeline.frame.stage import RunState, hash_of
+from pipeline.frame.stage import RunState
 from tests.data.sources import dataset
 from tests.tiny import TINY, load_tiny, run_stage
 

@@ -12,6 +12,7 @@ import pytest
 from pipeline.config.load import Loaded, load_config
 from pipeline.frame import code, stage, versions
 from pipeline.frame.code import code_of, decides_nothing, reached
+from pipeline.frame.files import hash_of
 from pipeline.frame.record import load_record
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, alternatives
@@ -384,9 +385,9 @@ def test_a_changed_file_of_the_users_runs_it_again(tmp_path: Path) -> None:
 def test_a_folder_is_known_by_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.txt").write_text("one")
-    first = stage.hash_of(tmp_path / "a")
+    first = hash_of(tmp_path / "a")
     (tmp_path / "a" / "1.txt").rename(tmp_path / "a" / "2.txt")
-    assert stage.hash_of(tmp_path / "a") != first
+    assert hash_of(tmp_path / "a") != first
     (tmp_path / "a" / "2.txt").rename(tmp_path / "a" / "1.txt")
-    assert stage.hash_of(tmp_path / "a") == first
-    assert stage.hash_of(tmp_path / "none") == "missing"
+    assert hash_of(tmp_path / "a") == first
+    assert hash_of(tmp_path / "none") == "missing"

@@ -16,10 +16,11 @@ from pipeline.config.load import load_config
 from pipeline.frame import artifacts, stage
 from pipeline.frame.errors import ArtifactError, DataError, LockedError, ResourceError
 from pipeline.frame.files import TEMPORARY, sha256_file
+from pipeline.frame.finished import check_made_from
 from pipeline.frame.lock import locked
 from pipeline.frame.record import LAYOUT, RECORD, check_output, load_record, save_record
 from pipeline.frame.run import Run
-from pipeline.frame.stage import Context, RunState, check_made_from, execute
+from pipeline.frame.stage import Context, RunState, execute
 from tests.tiny import (
     ROOT,
     SETTINGS,

@@ -81,7 +81,7 @@ def make_toy(tmp_path: Path) -> MakeToy:
         save_health(run, class_names, given, counts)
         metrics = toy_metrics(name, dataset, len(texts), len(class_names), counts)
         artifacts.save_json(run.metrics, metrics)
-        save_records(run, **record())
+        save_records(run, loaded, **record())
         return Toy(loaded, run, metrics)
 
     return make
