@@ -10,10 +10,11 @@ SCOPE   ?=
 REVIEW  ?=
 SIZE    ?= 4000000
 DATA    ?=
+PLANT   ?=
 PYTHON  ?= python3
 
 # A value is data: it reaches the commands through the environment, and no shell or make reads it.
-OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW SIZE DATA
+OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW SIZE DATA PLANT
 $(foreach name,$(OPTIONS),$(eval export LABEL_ERRORS_$(name) := $$(value $(name))))
 unexport $(OPTIONS)
 MAKEOVERRIDES :=
@@ -38,6 +39,7 @@ help: ## print this list
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
 	@echo "make detect DATA=folder       label errors found, against what people would use instead"
+	@echo "make detect PLANT=set         the same with errors planted in a set of TFDS, or in a CSV"
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make track                    log a finished run to MLflow or TensorBoard, as the config says"

@@ -2,7 +2,8 @@
 
 `make detect DATA=folder` scores on every CSV of a folder with the columns text, label and gt, the
 label that people checked; where gt is empty, the row is trained on and not scored. Files that are
-generated here, with planted errors, need no data. Writes detect.json, detect.md and detect.svg.
+generated here, with planted errors, need no data; `make detect PLANT=SET` plants errors in a set of
+TensorFlow Datasets or in a CSV. Writes detect.json, detect.md and detect.svg.
 """
 
 import sys
@@ -16,29 +17,18 @@ import pandas as pd
 import typer
 from sklearn.metrics import average_precision_score
 
-from benchmarks import planted
 from benchmarks.detect_page import NAMES, NETWORK, OURS, TOPS, Record, table_of, write
 from benchmarks.detect_peers import PEERS
+from benchmarks.detect_sets import LabelSet, generate_sets, plant_in, read_folder
 from benchmarks.measure import Cost, measure, python
 from pipeline.frame import artifacts
 from pipeline.frame.cli import VARIABLE, SetOption, run_command
 from pipeline.frame.errors import ConfigError, DataError
-from pipeline.frame.messages import short, shown
+from pipeline.frame.messages import shown
 from pipeline.frame.run import Run
 
-COLUMNS = ("text", "label", "gt")
 DRAWS = 1000
 DRAWS_SEED = 0
-
-
-@dataclass(frozen=True)
-class LabelSet:
-    """rows: the columns of COLUMNS. checked: (n,) those to score. wrong: (checked,)."""
-
-    name: str
-    rows: pd.DataFrame
-    checked: np.ndarray
-    wrong: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -58,15 +48,23 @@ def detect(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/detect"),
     seeds: Annotated[str, typer.Option(help="Of the folds; one run each.")] = "1 2 3",
     generated: Annotated[bool, typer.Option(help="Also the generated files.")] = True,
+    plant: Annotated[
+        str,
+        typer.Option(
+            envvar=f"{VARIABLE}PLANT",
+            help="A CSV, or a set of TFDS, to plant errors of 3 kinds in.",
+        ),
+    ] = "",
     network: Annotated[bool, typer.Option(help="Also the network alone, which is slow.")] = False,
     set_: SetOption = None,
 ) -> None:
     """Score our finder and the peers against checked labels, on every file."""
     numbers = parse_seeds(seeds)
-    if data is None and not generated:
+    if data is None and not generated and not plant:
         raise ConfigError("--no-generated: leaves nothing to score on; name a folder with --data")
     sets = read_folder(data) if data is not None else []
     sets += generate_sets() if generated else []
+    sets += list(plant_in(plant, numbers[0])) if plant else []
     finders = [OURS, *([NETWORK] if network else []), *PEERS]
     output.mkdir(parents=True, exist_ok=True)
     records: list[Record] = []
@@ -85,57 +83,6 @@ def parse_seeds(text: str) -> list[int]:
     if not numbers or min(numbers) < 0:
         raise ConfigError(f"--seeds {shown(text)}: must be whole numbers, like '1 2 3'")
     return numbers
-
-
-# --- the sets -------------------------------------------------------------------------------
-
-
-def read_folder(folder: Path) -> list[LabelSet]:
-    """Return the CSV files of a folder, by name.
-
-    Raises:
-        DataError: there are none, or one is not as it must be.
-    """
-    paths = sorted(folder.glob("*.csv"))
-    if not paths:
-        raise DataError(f"{short(folder)}: no CSV files in it; each needs {', '.join(COLUMNS)}")
-    return [read_set(path) for path in paths]
-
-
-def read_set(path: Path) -> LabelSet:
-    """Return a file of labels of which some were checked.
-
-    Raises:
-        DataError: it cannot be read, a column is missing, or nothing can be scored.
-    """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except ValueError as error:  # also what is no UTF-8, and what is empty
-        raise DataError(f"{short(path)}: no CSV file in UTF-8: {str(error).strip()}") from None
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise DataError(
-            f"{short(path)}: has no column {', '.join(missing)}; needs {', '.join(COLUMNS)}"
-        )
-    return as_set(path.stem, table[list(COLUMNS)])
-
-
-def as_set(name: str, rows: pd.DataFrame) -> LabelSet:
-    """Return the rows with what is wrong among those that were checked."""
-    gt, label = (rows[column].to_numpy(object) for column in ("gt", "label"))
-    checked = gt != ""
-    wrong = (gt != label)[checked]
-    if not wrong.any() or wrong.all():
-        raise DataError(
-            f"{name}: {wrong.sum()} of {len(wrong)} checked labels (gt) are wrong; "
-            "some must be wrong and some right"
-        )
-    return LabelSet(name, rows, checked, wrong)
-
-
-def generate_sets() -> list[LabelSet]:
-    """Return the files with planted errors."""
-    return [as_set(name, pd.DataFrame(make())) for name, make in planted.SETS.items()]
 
 
 # --- the finders ----------------------------------------------------------------------------

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score
 
-from benchmarks import detect, planted
+from benchmarks import detect, detect_sets, planted
 from benchmarks.detect_page import table_of
+from benchmarks.detect_sets import LabelSet
 from tests.commands import code_of
 from tests.tiny import ROOT
 
@@ -18,11 +19,11 @@ FAST = ["finder={by: ensemble, repeats: 1, members: [{member: naive_bayes, longe
         "max_features: null, alpha: 0.3}]}", "model.epochs=1", "compute.workers=1"]  # fmt: skip
 
 
-def small_set() -> detect.LabelSet:
+def small_set() -> LabelSet:
     """Six rows, of which the third is not checked and the last two are wrong."""
     label, gt = ["a", "b", "a", "b", "a", "b"], ["a", "b", "", "b", "b", "a"]
     rows = pd.DataFrame({"text": [f"text {i}" for i in range(6)], "label": label, "gt": gt})
-    return detect.as_set("small", rows)
+    return detect_sets.as_set("small", rows)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_precision_at_a_rank_is_that_of_the_most_suspect() -> None:
     wrong = np.arange(200) < 20
     rows = pd.DataFrame({"text": "t", "label": "a", "gt": np.where(wrong, "b", "a")})
     score = np.where(np.arange(200) < 5, 1.0, 0.0) + np.where(np.arange(200) >= 195, 0.5, 0.0)
-    got = detect.score(detect.Judged(score, score > 0.7, 1.0, 2), detect.as_set("s", rows))
+    got = detect.score(detect.Judged(score, score > 0.7, 1.0, 2), detect_sets.as_set("s", rows))
     assert got["precision_at"]["10"] == 0.5
     assert (got["flagged_precision"], got["flagged_recall"]) == (1.0, 0.25)
 
@@ -118,7 +119,7 @@ def test_options_that_mean_nothing_are_refused(
 def test_it_writes_the_mean_over_seeds_and_compares_with_the_best_peer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def told(each: detect.LabelSet, name: str, _: Path, seed: int, __: list[str]) -> detect.Judged:
+    def told(each: LabelSet, name: str, _: Path, seed: int, __: list[str]) -> detect.Judged:
         skill = {"ensemble": 3.0, "naive_bayes": 1.0}.get(name, 0.0)
         noise = np.random.default_rng(seed).normal(size=len(each.rows))
         return detect.Judged(skill * (each.rows["label"] != each.rows["gt"]) + noise,
@@ -148,10 +149,36 @@ def test_what_a_finder_says_belongs_to_the_rows_of_the_file(
 ) -> None:
     """Ours through the real commands, with a small finder."""
     monkeypatch.chdir(ROOT)
-    each = detect.as_set("few_rows", pd.DataFrame(planted.few_rows()))
+    each = detect_sets.as_set("few_rows", pd.DataFrame(planted.few_rows()))
     path = tmp_path / "labels.csv"
     each.rows[["text", "label"]].to_csv(path, index_label="row")
     judged = detect.ask(each, name, path, 1, FAST)
     assert len(judged.score) == len(judged.flagged) == 120
     assert detect.score(judged, each)["average_precision"] > 0.3  # in any other order about 0.08
     assert judged.cpu_seconds > 0 and judged.peak_bytes > 2**20
+
+
+def test_errors_are_planted_in_a_clean_file(tmp_path: Path) -> None:
+    made = planted.few_rows()
+    path = tmp_path / "clean.csv"
+    pd.DataFrame({"text": [r.text for r in made], "label": [r.gt for r in made]}).to_csv(path)
+    sets = list(detect_sets.plant_in(str(path), seed=1))
+    assert [s.name for s in sets] == [
+        f"clean {kind} {rate}" for kind in ("uniform", "similar", "hard") for rate in ("5%", "20%")
+    ]
+    for each, rate in zip(sets, (0.05, 0.2) * 3, strict=True):
+        assert int(each.wrong.sum()) == round(rate * len(made))
+        assert each.rows["gt"].tolist() == [row.gt for row in made]
+    similar = sets[3].rows[sets[3].wrong]
+    assert (similar.groupby("gt")["label"].nunique() == 1).all()  # one class is most alike
+    assert sets[1].rows["label"].tolist() != sets[3].rows["label"].tolist()
+
+
+def test_a_set_in_which_nothing_can_be_planted_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--no-generated", "--plant", "no_such_set")
+    assert code_of(detect.detect, monkeypatch, *arguments) == 2
+    assert capsys.readouterr().err.startswith("error: --plant no_such_set: ")
+    assert code_of(detect.detect, monkeypatch, "--no-generated", "--plant", "missing.csv") == 3
+    assert "missing.csv" in capsys.readouterr().err

@@ -31,7 +31,8 @@ def short_name(value: str) -> str:
     return ascii(value)[1:-1][:20]
 
 
-OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "SIZE", "DATA")
+OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "SIZE", "DATA",
+           "PLANT")  # fmt: skip
 # The command of each target that takes any of them.
 TARGETS = {
     "all": ["-m", "pipeline.run"],
