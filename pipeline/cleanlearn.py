@@ -1,23 +1,22 @@
 """Stage 5: the same network trained again without the label issues, next to the baseline."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from pipeline.compute.cleaning import describe_training, fit_cleanlearning, fit_on_everything
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
 from pipeline.data.prepared import Labels, dataset_stamp, load_class_names, load_labels
 from pipeline.frame import artifacts
-from pipeline.frame.errors import ArtifactError, DataError
+from pipeline.frame.errors import ArtifactError
+from pipeline.frame.messages import shown
 from pipeline.frame.record import load_record
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.section import imported
 from pipeline.frame.stage import Context, Stage
 from pipeline.frame.tensorflow import choose_device, load_tensorflow
 from pipeline.issues.gate import check_pruning
-from pipeline.issues.ranking import find_issues_ranked
-from pipeline.models.checks import check_fitted
 from pipeline.models.folds import load_fold
 from pipeline.models.learned import arrays_of
 from pipeline.models.seeds import derive_seed
@@ -29,55 +28,13 @@ from pipeline.models.table import (
     load_inputs,
     make_classifier,
     row_of,
+    with_updates_of,
 )
-from pipeline.models.training import epoch_callbacks, remedy, vocabulary_size
+from pipeline.models.temperature import tempered
+from pipeline.models.training import epoch_callbacks, vocabulary_size
 
 # The seed of the baseline, too: the two differ by what they were trained on, not by a draw.
 BASELINE_PATH = (SCOPES.index("test"), 0)
-
-
-def fit_cleanlearning(
-    classifier: Any, inputs: Any, labels: np.ndarray, pred_probs: np.ndarray, config: Config
-) -> tuple[Any, np.ndarray]:
-    """Return the classifier CleanLearning trained, and the positions it left out.
-
-    CleanLearning (cleanlab) finds the issues in `pred_probs`, drops them and weights the rest
-    by the estimated noise of their class. Of more than find_issues.batch_size examples it is told
-    the issues, as its own finder would hold copies of all probabilities; then it does not weight.
-    """
-    from cleanlab.classification import CleanLearning
-
-    options = config.find_issues.filter_options()
-    cleaner = CleanLearning(
-        classifier, seed=config.seed, find_label_issues_kwargs=options | {"n_jobs": 1}
-    )
-    with warnings.catch_warnings():
-        # "When X and pred_probs are both provided": that is what is meant here.
-        warnings.simplefilter("ignore", UserWarning)
-        try:
-            if config.find_issues.is_batched(len(labels)):
-                issues = find_issues_ranked(labels, pred_probs, config.find_issues)
-                is_issue = np.zeros(len(labels), bool)
-                is_issue[issues] = True
-                cleaner.fit(inputs, labels, label_issues=is_issue)
-            else:
-                cleaner.fit(inputs, labels, pred_probs=pred_probs.astype(np.float64))
-        except ArithmeticError as error:
-            raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
-    check_fitted(cleaner.clf, labels, name="CleanLearning")
-    pruned = np.flatnonzero(cleaner.get_label_issues()["is_label_issue"].to_numpy())
-    return cleaner.clf, pruned
-
-
-def fit_on_everything(
-    classifier: Any, inputs: Any, labels: np.ndarray, config: Config
-) -> tuple[Any, np.ndarray]:
-    """Return the classifier trained on all examples, the baseline again, and nothing pruned."""
-    try:
-        classifier.fit(inputs, labels)
-    except ArithmeticError as error:
-        raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
-    return classifier, np.empty(0, int)
 
 
 def cleanlearn(context: Context) -> None:
@@ -93,16 +50,19 @@ def cleanlearn(context: Context) -> None:
         check_device(run, context.notes["device"])
         load_tensorflow(context.notes["device"])
     inputs = inputs_of(run, "train", config.vectorize)
-    epochs = count_epochs(config.model)
+    epochs, model = count_epochs(config.model), config.model
+    if config.cleanlearn.same_updates:
+        rows_left = len(given) - len(listed)
+        model = with_updates_of(config.model, rows=rows_left, everything=len(given))
 
     def on_epoch(epoch: int, loss: float) -> None:
         context.progress.update(epoch, epochs, f"epoch {epoch}, loss {loss:.3f}")
 
     unfitted = make_classifier(
-        config.model,
+        model,
         vocabulary_size=vocabulary_size(run.vocabulary("train"), inputs),
         seed=derive_seed(config.seed, *BASELINE_PATH),
-        callbacks=epoch_callbacks(config.model, on_epoch),
+        callbacks=epoch_callbacks(model, on_epoch),
     )
     if fit_to_judge:
         pred_probs = artifacts.load_array(run.pred_probs("train"))
@@ -115,8 +75,13 @@ def cleanlearn(context: Context) -> None:
             f"{run.issues('train')}: lists other rows than CleanLearning left out; "
             "run `make find_issues` again"
         )
-    save_results(run, classifier, config, labels)
+    told = describe_training(run, config, labels, pruned, model)
+    told["deployed"] = save_results(run, classifier, config, labels, told["temperature"])
+    artifacts.save_json(run.training, told)
     context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
+    if weights := told["class_weights"]:
+        name, most = max(weights.items(), key=lambda item: item[1])
+        context.progress.say(f"class weights up to {most:.2f} ({shown(name)})")
 
 
 def is_fit_to_judge(context: Context) -> bool:
@@ -151,10 +116,21 @@ def issue_positions(run: Run, rows: np.ndarray) -> np.ndarray:
     return np.sort(np.searchsorted(rows, artifacts.load_issue_rows(run.issues("train"))))
 
 
-def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> None:
+def save_results(
+    run: Run,
+    classifier: Any,
+    config: Config,
+    labels: Labels,
+    temperatures: dict[str, float | None],
+) -> dict[str, str]:
     """Write the test probabilities of both models, and both as raw text -> probabilities.
 
-    A custom scikit-learn estimator is not written: that would take pickle.
+    What is deployed is at its temperature, where one was fitted and the model has a last layer that
+    takes it; the test probabilities are as the models gave them. A custom scikit-learn estimator is
+    not written: that would take pickle.
+
+    Returns:
+        {model: "calibrated" or "as trained"}
     """
     baseline = load_fold(run, labels, "test", 0, without=("train_vectors", "test_vectors"))
     unseen = load_inputs(inputs_of(run, "test", config.vectorize))
@@ -165,10 +141,18 @@ def save_results(run: Run, classifier: Any, config: Config, labels: Labels) -> N
         | dataset_stamp(run, labels.given[labels.rows("test")]),
     )
     deploy = imported(kind_of(config.vectorize).deploy)
-    for name, learned in (("baseline", baseline), ("cleaned", arrays_of(classifier))):
+    models = {
+        "baseline": (baseline, temperatures["baseline"]),
+        "cleaned": (arrays_of(classifier), temperatures["cleanlearning"]),
+    }
+    deployed = {}
+    for name, (learned, temperature) in models.items():
+        honest = None if temperature is None else tempered(learned, classifier, temperature)
+        deployed[name] = "as trained" if honest is None else "calibrated"
         run.keras_model(name).unlink(missing_ok=True)
         run.linear_model(name).unlink(missing_ok=True)
-        deploy(run, name, learned, classifier, config.vectorize)
+        deploy(run, name, learned if honest is None else honest, classifier, config.vectorize)
+    return deployed
 
 
 def code(config: Config) -> list[str]:
@@ -180,9 +164,9 @@ def code(config: Config) -> list[str]:
 STAGE = Stage(
     does="the same classifier trained again without the label issues, and both to deploy",
     work=cleanlearn,
-    sections=("seed", "vectorize", "model", "find_issues", "cleanlearn"),
+    sections=("seed", "vectorize", "model", "crossval", "find_issues", "cleanlearn"),
     reads=("prepare", "vectorize", "crossval", "find_issues"),
-    writes=("{baseline,cleaned}.{keras,npz}", "test_pred_probs.npz"),
+    writes=("{baseline,cleaned}.{keras,npz}", "test_pred_probs.npz", "training.json"),
     code=code,
 )
 

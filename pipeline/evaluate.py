@@ -1,9 +1,6 @@
 """Stage 6: what was found, whether cleaning helped, and how it compares with what was published."""
 
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
@@ -15,15 +12,10 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import Context, Stage
-from pipeline.issues.answer_keys import (
-    apply_votes,
-    estimate_checked_errors,
-    load_verified,
-    score_issues,
-)
+from pipeline.issues.answer_keys import check_issues
 from pipeline.issues.comparison import compare_accuracy
 from pipeline.issues.estimate import estimate_errors
-from pipeline.issues.scores import calibration_error, scores
+from pipeline.issues.scores import calibration_error, score_calibration, score_classes, scores
 from pipeline.issues.sections import Evaluate, PublishedFigure
 from pipeline.issues.truth import score_against_truth
 
@@ -88,8 +80,17 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
             right["baseline"], right["cleanlearning"], samples=options.bootstrap_samples, seed=seed
         ),
         "test_log_loss": {m: scores(probs, given)["log_loss"] for m, probs in test.items()},
+        "test_classes": {
+            m: score_classes(given, probs.argmax(axis=1), dataset["class_names"])
+            for m, probs in test.items()
+        },
+        "training": artifacts.load_json(run.training),
+        "fitness": health["fitness"],
     }
-    metrics["fitness"] = health["fitness"]
+    metrics["test_calibration"] = {
+        m: score_calibration(probs, given, metrics["training"]["temperature"][m], bins=bins)
+        for m, probs in test.items()
+    }
     rows = artifacts.load_issue_rows(run.issues("all"))
     top = rows[: options.top_rows].tolist()
     metrics["issues"]["all"] |= {
@@ -99,7 +100,7 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         "estimated_errors": estimate_errors(
             labels.given,
             pred_probs,
-            samples=samples_of(options),
+            samples=options.estimate_samples,
             seed=seed,
             is_fit=metrics["fitness"]["is_fit"],
         ),
@@ -115,39 +116,6 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         metrics["verified"] = check_issues(run, given, test, options, seed=seed)
     metrics["published"] = compare_published(options.published, metrics)
     return metrics
-
-
-def samples_of(options: Evaluate) -> int:
-    """Return the samples of an estimate of errors, which is shown in whole labels."""
-    return min(options.bootstrap_samples, 2000)
-
-
-def check_issues(
-    run: Run, given: np.ndarray, test: artifacts.Arrays, options: Evaluate, *, seed: int
-) -> dict[str, Any]:
-    """Return what people say of our test issues, and both accuracies on corrected labels.
-
-    Args:
-        given: (n,) labels of scope test. test: {model: (n, classes)} probabilities.
-    """
-    verified = load_verified(Path(str(options.verified_labels)), run)
-    rows = load_labels(run).rows("test")
-    listed = artifacts.load_issue_rows(run.issues("test"))
-    ranked = np.searchsorted(rows, np.array(listed, np.int64))
-    pred_probs = artifacts.load_array(run.pred_probs("test")).astype(np.float64)
-    confidence = pred_probs[np.arange(len(given)), given]
-    corrected, counts = apply_votes(given, verified)
-    return score_issues(ranked, confidence, verified) | {
-        "flipped_by_people": int((corrected != given).sum()),
-        "left_out_without_majority": int((~counts).sum()),
-        "estimated_errors": estimate_checked_errors(
-            given, pred_probs, verified, samples=samples_of(options), seed=seed
-        ),
-        "test_accuracy_corrected": {
-            model: float((probs.argmax(axis=1) == corrected)[counts].mean())
-            for model, probs in test.items()
-        },
-    }
 
 
 def stage_seconds(run: Run) -> dict[str, float]:

@@ -14,6 +14,7 @@ from pipeline.frame.cli import RESULTS, run_command
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.messages import for_terminal
 from pipeline.frame.record import RECORD, check_output
+from pipeline.frame.run import Run
 from pipeline.frame.tensorflow import load_tensorflow
 
 BATCH = 1024
@@ -44,6 +45,8 @@ def predict(
     if (model.parent / RECORD).exists():
         check_output(model)
     labeler = load_linear(model) if model.suffix == ".npz" else load_network(model)
+    if said := say_calibration(model):
+        print(said, file=sys.stderr)
     lines = read_lines() if texts is None else [as_utf8(text) for text in texts]
     for first in range(0, len(lines), BATCH):
         batch = lines[first : first + BATCH]
@@ -52,6 +55,20 @@ def predict(
             if sys.stdout.isatty():
                 words = words[:100]
             print(for_terminal(f"{labeler.class_names[row.argmax()]}\t{row.max():.4f}\t{words}"))
+
+
+def say_calibration(model: Path) -> str:
+    """Return what the probabilities of a model are worth, "" for a copy away from its run."""
+    training = Run(model.parent.parent).training
+    if training.parent != model.parent or not training.is_file():
+        return ""
+    how = artifacts.load_json(training)["deployed"].get(model.stem)
+    if how == "calibrated":
+        return f"probabilities: calibrated on texts that {model.name} had not seen"
+    return (
+        f"probabilities: as {model.name} was trained, which is often surer than it is right; "
+        "cleanlearn.calibrate=true makes them honest"
+    )
 
 
 def read_lines() -> list[str]:

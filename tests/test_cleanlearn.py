@@ -15,6 +15,7 @@ from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 from pipeline.models.seeds import derive_seed
 from pipeline.models.table import make_classifier
+from pipeline.predict import predict
 from tests.tiny import load_tiny, run_stage
 
 
@@ -111,3 +112,67 @@ def test_in_batches_the_listed_rows_are_left_out_and_nothing_is_weighted(run_cop
     assert len(listed) > 0
     _, pruned = fit(run_copy, config=loaded.config)
     np.testing.assert_array_equal(pruned, listed)
+
+
+def test_class_weights_are_capped_and_told(run_copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.models.network import FastText
+
+    seen: list[float] = []
+    real = FastText.fit
+
+    def watched(self: FastText, x: np.ndarray, y: np.ndarray, **options: object) -> object:
+        seen.append(float(np.max(np.asarray(options["sample_weight"]))))
+        return real(self, x, y, **options)
+
+    monkeypatch.setattr(FastText, "fit", watched)
+    results = run_copy.folder.parent
+    for cap, most in (("null", None), ("1.01", 1.01), ("1", 1.0)):
+        (run_copy.stage("cleanlearn") / RECORD).unlink()
+        run_stage("cleanlearn", load_tiny(f"cleanlearn.max_class_weight={cap}"), results)
+        told = artifacts.load_json(run_copy.training)["class_weights"]
+        assert seen[-1] == pytest.approx(max(told.values()))
+        assert set(told) == {"neg", "pos"}
+        assert seen[-1] > 1.01 if most is None else seen[-1] == pytest.approx(most)
+
+
+def test_fewer_examples_take_as_many_steps(run_copy: Run) -> None:
+    settings = ("same_updates=true", "even_if_unfit=true")
+    keys = [f"cleanlearn.{setting}" for setting in settings]
+    loaded = load_tiny("model.epochs=2", "model.batch_size=10", *keys)
+    for stage in ("crossval", "find_issues", "cleanlearn"):
+        run_stage(stage, loaded, run_copy.folder.parent)
+    told = artifacts.load_json(run_copy.training)
+    assert told["examples"]["cleanlearning"] < 0.95 * told["examples"]["baseline"]
+    assert told["updates"]["baseline"] == 2 * 20
+    assert abs(told["updates"]["cleanlearning"] - 40) <= 2
+
+
+def test_what_is_deployed_is_at_the_temperature_that_held_out_texts_ask_for(
+    run_copy: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = run_copy.folder.parent
+    before = artifacts.load_arrays(run_copy.test_pred_probs)
+    raw = run_copy.keras_model("cleaned").read_bytes()
+    assert artifacts.load_json(run_copy.training)["deployed"]["cleaned"] == "as trained"
+    loaded = load_tiny("cleanlearn.calibrate=true")
+    run_stage("cleanlearn", loaded, results)
+    told = artifacts.load_json(run_copy.training)
+    after = artifacts.load_arrays(run_copy.test_pred_probs)
+    for name in ("baseline", "cleanlearning"):
+        np.testing.assert_array_equal(before[name], after[name])
+        assert told["temperature"][name] != 1
+    assert told["deployed"] == {"baseline": "calibrated", "cleaned": "calibrated"}
+    assert run_copy.keras_model("cleaned").read_bytes() != raw
+    table = artifacts.load_table(run_copy.examples, ["split", "text"]).to_pylist()
+    texts = [row["text"] for row in table if row["split"] == "test"]
+    capsys.readouterr()
+    predict(texts, run_copy.keras_model("cleaned"))
+    said = capsys.readouterr()
+    assert said.err == "probabilities: calibrated on texts that cleaned.keras had not seen\n"
+    shown = [float(line.split("\t")[1]) for line in said.out.splitlines()]
+    logs = np.log(after["cleanlearning"].astype(float)) / told["temperature"]["cleanlearning"]
+    expected = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shown, expected.max(axis=1), atol=2e-4)
+    run_stage("evaluate", loaded, results)
+    metrics = artifacts.load_json(run_copy.metrics)["test_calibration"]
+    assert set(metrics["baseline"]["after"]) == {"log_loss", "ece"}

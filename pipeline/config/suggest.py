@@ -54,7 +54,13 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[st
             "neighbors": True,
             "batch_size": None,
         },
-        "cleanlearn": {"max_pruned_fraction": 0.5, "even_if_unfit": False},
+        "cleanlearn": {
+            "max_pruned_fraction": 0.5,
+            "even_if_unfit": False,
+            "same_updates": True,
+            "max_class_weight": None,
+            "calibrate": True,
+        },
         "evaluate": {
             "top_rows": 10,
             "calibration_bins": 15,

@@ -91,6 +91,10 @@ class Run:
         return self.folder / "cleanlearn" / "test_pred_probs.npz"
 
     @property
+    def training(self) -> Path:
+        return self.folder / "cleanlearn" / "training.json"
+
+    @property
     def metrics(self) -> Path:
         return self.folder / "evaluate" / "metrics.json"
 

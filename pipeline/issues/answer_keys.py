@@ -13,6 +13,7 @@ from pipeline.frame.errors import DataError
 from pipeline.frame.run import Run
 from pipeline.issues.calibration import estimate_by_calibration
 from pipeline.issues.estimate import estimate_by_confident_learning
+from pipeline.issues.sections import Evaluate
 
 COLUMNS = [
     "test_index",
@@ -170,3 +171,31 @@ def estimate_checked_errors(
     by_people = estimate_by_calibration(confidence, verified.positions, wrong, seed=seed)
     times = by_people and by_joint["count"] and by_people["count"] / by_joint["count"]
     return {"confident_learning": by_joint, "calibrated": by_people, "times": times or None}
+
+
+def check_issues(
+    run: Run, given: np.ndarray, test: artifacts.Arrays, options: Evaluate, *, seed: int
+) -> dict[str, Any]:
+    """Return what people say of our test issues, and both accuracies on corrected labels.
+
+    Args:
+        given: (n,) labels of scope test. test: {model: (n, classes)} probabilities.
+    """
+    verified = load_verified(Path(str(options.verified_labels)), run)
+    rows = load_labels(run).rows("test")
+    listed = artifacts.load_issue_rows(run.issues("test"))
+    ranked = np.searchsorted(rows, np.array(listed, np.int64))
+    pred_probs = artifacts.load_array(run.pred_probs("test")).astype(np.float64)
+    confidence = pred_probs[np.arange(len(given)), given]
+    corrected, counts = apply_votes(given, verified)
+    return score_issues(ranked, confidence, verified) | {
+        "flipped_by_people": int((corrected != given).sum()),
+        "left_out_without_majority": int((~counts).sum()),
+        "estimated_errors": estimate_checked_errors(
+            given, pred_probs, verified, samples=options.estimate_samples, seed=seed
+        ),
+        "test_accuracy_corrected": {
+            model: float((probs.argmax(axis=1) == corrected)[counts].mean())
+            for model, probs in test.items()
+        },
+    }

@@ -28,7 +28,7 @@ class Suspicion(NamedTuple):
 
     labels: (n,) given class indices. pred_probs: (n, classes), out of sample. issues: positions
     of the label issues, ascending. rng: for what is drawn. human: the training set with people's
-    corrections, where there are any.
+    corrections, where there are any. most: weight of a class at most, None for any.
     """
 
     labels: np.ndarray
@@ -36,6 +36,10 @@ class Suspicion(NamedTuple):
     issues: np.ndarray
     rng: np.random.Generator
     human: TrainingSet | None
+    most: float | None = None
+
+    def class_weights(self) -> np.ndarray:
+        return class_weights(self.labels, self.pred_probs, most=self.most)
 
 
 NOTHING = np.empty(0, int)
@@ -49,13 +53,13 @@ def train_on_everything(given: Suspicion) -> TrainingSet:
 
 def prune(given: Suspicion) -> TrainingSet:
     """Return what CleanLearning trains on: no issues, the rest weighted by its class's noise."""
-    return TrainingSet(given.issues, given.labels, class_weights(given.labels, given.pred_probs))
+    return TrainingSet(given.issues, given.labels, given.class_weights())
 
 
 def prune_at_random(given: Suspicion) -> TrainingSet:
     """Return a set with as many of each class left out, at random, and the weights of `prune`."""
     drawn = draw_alike(given.labels, given.issues, given.rng)
-    return TrainingSet(drawn, given.labels, class_weights(given.labels, given.pred_probs))
+    return TrainingSet(drawn, given.labels, given.class_weights())
 
 
 def relabel(given: Suspicion) -> TrainingSet:
@@ -179,6 +183,7 @@ def make_arms(
     *,
     stream: Callable[[str], np.random.Generator],
     human: TrainingSet | None = None,
+    max_class_weight: float | None = None,
 ) -> dict[str, TrainingSet]:
     """Return the training set of each arm that can be made.
 
@@ -186,10 +191,13 @@ def make_arms(
         labels: (n,) given class indices. pred_probs: (n, classes), out of sample.
         stream: name -> the random numbers of the arm of that name, of nobody else.
         human: the training set with people's corrections, for the arm of that name.
+        max_class_weight: see Cleanlearn.
     """
     issues = np.sort(find_issues_ranked(labels, pred_probs, options))
     sets = {
-        name: ARMS[name].make(Suspicion(labels, pred_probs, issues, stream(name), human))
+        name: ARMS[name].make(
+            Suspicion(labels, pred_probs, issues, stream(name), human, max_class_weight)
+        )
         for name in names
     }
     return {name: chosen for name, chosen in sets.items() if chosen is not None}
@@ -221,8 +229,10 @@ def shuffled(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return order
 
 
-def class_weights(labels: np.ndarray, pred_probs: np.ndarray) -> np.ndarray:
-    """Return the sample weights of cleanlab.classification.CleanLearning.
+def class_weights(
+    labels: np.ndarray, pred_probs: np.ndarray, *, most: float | None = None
+) -> np.ndarray:
+    """Return (n,) the sample weights of cleanlab.classification.CleanLearning, or `most` at most.
 
     1 / the estimated probability that an example truly of class k is given class k, so that
     pruning does not change the apparent sizes of the classes.
@@ -231,5 +241,6 @@ def class_weights(labels: np.ndarray, pred_probs: np.ndarray) -> np.ndarray:
 
     joint = compute_confident_joint(labels, pred_probs.astype(np.float64), calibrate=True)
     _, noise_matrix, _ = estimate_latent(joint, labels)
-    weights: np.ndarray = (1 / np.clip(np.diag(noise_matrix), 1e-3, None))[labels]
-    return weights
+    weights = 1 / np.clip(np.diag(noise_matrix), 1e-3, None)
+    of_examples: np.ndarray = np.minimum(weights, np.inf if most is None else most)[labels]
+    return of_examples

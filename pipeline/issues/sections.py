@@ -50,6 +50,15 @@ class Cleanlearn(Section):
     even_if_unfit: Annotated[
         bool, about("prune by a finder that is not fit to judge these labels")
     ] = False
+    same_updates: Annotated[
+        bool, about("smaller batches, so that fewer examples take as many steps as all do")
+    ] = False
+    max_class_weight: Annotated[
+        float | None, about("cleanlab's class weights at most; 1: none, null: any", ge=1)
+    ] = None
+    calibrate: Annotated[
+        bool, about("bring both models to honest probabilities by one temperature each")
+    ] = False
 
 
 class PublishedFigure(Section):
@@ -76,3 +85,8 @@ class Evaluate(Section):
         list[Annotated[int, Field(ge=0)]], about("rows that a publication lists first")
     ]
     verified_labels: Annotated[Name | None, about("labels people checked: CSV, see docs/study.md")]
+
+    @property
+    def estimate_samples(self) -> int:
+        """Return the samples of an estimate of errors, which is shown in whole labels."""
+        return min(self.bootstrap_samples, 2000)

@@ -74,7 +74,14 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
     finals, found = [], []
     for trial, kind, rate in planned:
         noisy, pred_probs = trial.given("train"), said[trial.name]["train"]
-        arms = make_arms(names, noisy, pred_probs, config.find_issues, stream=trial.stream)
+        arms = make_arms(
+            names,
+            noisy,
+            pred_probs,
+            config.find_issues,
+            stream=trial.stream,
+            max_class_weight=config.cleanlearn.max_class_weight,
+        )
         finals += arm_trainings(trial, arms, config, run)
         scored = score_detection(noisy, pred_probs, noisy != truth, config.find_issues)
         found += [{"kind": kind, "rate": rate, "seed": trial.seed} | row for row in scored]

@@ -71,6 +71,7 @@ def run_seeds(
             config.find_issues,
             stream=trial.stream,
             human=human,
+            max_class_weight=config.cleanlearn.max_class_weight,
         )
         for trial in trials
     }

@@ -357,7 +357,7 @@ READERS = {
     "corrections": {"prepare"},
     "vectorize": {"vectorize"},
     "model": {"crossval", "cleanlearn"},
-    "crossval": {"crossval"},
+    "crossval": {"crossval", "cleanlearn"},  # its folds fit the temperatures
     "finder": {"crossval", "find_issues"},
     "find_issues": {"find_issues", "cleanlearn"},
     "cleanlearn": {"cleanlearn"},
@@ -376,7 +376,8 @@ OTHER_VALUE = {
     "min_examples_per_class": 2, "max_pruned_fraction": 0.1, "top_rows": 3, "calibration_bins": 3,
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
     "workers": 1, "device": "cpu", "engine": "ray", "address": "127.0.0.1:6379",
-    "tracking": "tensorboard", "even_if_unfit": None,
+    "tracking": "tensorboard", "even_if_unfit": None, "same_updates": None, "calibrate": None,
+    "max_class_weight": 2.0,
 }  # fmt: skip
 ONE_OF_ITS_KIND = {
     ("dataset", "source"),

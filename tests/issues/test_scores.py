@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from pipeline.issues.scores import calibration_error, scores
+from pipeline.issues.scores import calibration_error, score_calibration, score_classes, scores
 
 
 def test_calibration_error_on_literals() -> None:
@@ -27,3 +27,27 @@ def test_scores_on_literals() -> None:
     assert found["log_loss"] == pytest.approx(log_loss(labels, pred_probs), rel=1e-6)
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert np.isfinite(scores(np.array([[1.0, 0.0]]), np.array([1]))["log_loss"])
+
+
+def test_each_class_is_scored_and_none_outweighs_another() -> None:
+    labels = np.array([0] * 8 + [1] * 2)
+    predicted = np.array([0] * 8 + [0, 1])
+    found = score_classes(labels, predicted, ["many", "few", "none"])
+    assert found["by_class"]["few"] == {
+        "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "examples": 2,
+    }  # fmt: skip
+    many = 2 * (8 / 9) / (1 + 8 / 9)
+    assert found["macro_f1"] == pytest.approx((many + 2 / 3) / 2)
+    assert found["by_class"]["none"]["recall"] is None
+
+
+def test_calibration_is_told_before_and_after() -> None:
+    rng = np.random.default_rng(0)
+    honest = rng.uniform(0.5, 1, 4000)
+    labels = (rng.random(4000) > honest).astype(int)
+    sure = honest**3 / (honest**3 + (1 - honest) ** 3)
+    probs = np.stack([sure, 1 - sure], axis=1)
+    found = score_calibration(probs, labels, 3.0, bins=15)
+    assert found["after"]["ece"] < 0.03 < 0.1 < found["before"]["ece"]
+    assert found["after"]["log_loss"] < found["before"]["log_loss"]
+    assert score_calibration(probs, labels, None, bins=15)["after"] is None
