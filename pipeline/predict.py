@@ -1,5 +1,6 @@
 """Label raw texts with a model that `cleanlearn` wrote."""
 
+import codecs
 import json
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import typer
 
+from pipeline.data.files import UTF16_MARKS
 from pipeline.frame import artifacts
 from pipeline.frame.cli import RESULTS, run_command
 from pipeline.frame.errors import ArtifactError, DataError
@@ -72,10 +74,30 @@ def say_calibration(model: Path) -> str:
 
 
 def read_lines() -> list[str]:
+    """Return the lines of stdin; bytes that are not UTF-8 become U+FFFD, which is said.
+
+    Raises:
+        DataError: it is UTF-16.
+    """
+    lines = sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    if lines[0].startswith(UTF16_MARKS):
+        raise DataError("stdin: is UTF-16; convert it, with iconv for example")
+    texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+    others = [n for n, line in enumerate(lines, start=1) if not _is_utf8(line)]
+    if others:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        named = ", ".join(map(str, others[:3]))
+        what = "holds bytes that are not UTF-8, read as \ufffd"
+        print(f"warning: stdin: line {named}{more} {what}", file=sys.stderr)
+    return texts if texts[-1] else texts[:-1]
+
+
+def _is_utf8(line: bytes) -> bool:
     try:
-        return [line.rstrip("\r\n") for line in sys.stdin]
+        line.decode()
     except UnicodeDecodeError:
-        raise DataError("stdin: is not UTF-8; convert it, with iconv for example") from None
+        return False
+    return True
 
 
 def as_utf8(argument: str) -> str:

@@ -30,7 +30,8 @@ def test_arguments_and_stdin_give_what_the_network_gives(
         assert label == ["neg", "pos"][pred_probs.argmax()]
         assert float(probability) == pytest.approx(pred_probs.max(), abs=1e-4)
         assert " ".join(text.split()).startswith(shown)
-    monkeypatch.setattr("sys.stdin", io.StringIO("\r\n".join([*texts, ""])))
+    data = "\r\n".join(["\ufeff" + texts[0], *texts[1:], ""]).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
     monkeypatch.setattr("pipeline.predict.BATCH", 7)
     predict(None, tiny_run.keras_model("cleaned"))
     assert capsys.readouterr().out.splitlines() == lines

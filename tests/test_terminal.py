@@ -14,7 +14,7 @@ from pipeline.frame.run import Run
 from pipeline.predict import predict
 from pipeline.review.__main__ import review
 from tests.review.site import make_examples, write_run
-from tests.tiny import ROOT
+from tests.tiny import ROOT, command
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07 \x9b31m \x90q \u202edlrow\u2066 \u2028\x08\x7f\r gone"
 
@@ -80,12 +80,42 @@ def test_a_labelled_text(tiny_run: Run, capsys: pytest.CaptureFixture[str]) -> N
     assert out.endswith("\t?? good\n")  # bytes of the command line that are not UTF-8
 
 
-def test_lines_that_are_not_utf8_are_one_line_of_an_error(
-    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bad", [b"b\xffd", b"caf\xe9", b"\xed\xa0\x80", b"\x80"])
+def test_a_line_that_is_not_utf8_is_labelled_like_the_others(
+    bad: bytes, tiny_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"good\nb\xffd\n"), "utf-8"))
-    with pytest.raises(DataError, match="stdin: is not UTF-8"):
+    data = b"good\n" + bad + b"\n\nbad"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+    predict(None, tiny_run.keras_model("cleaned"))
+    said = capsys.readouterr()
+    assert [line.split("\t")[2] for line in said.out.splitlines()] == [
+        "good", bad.decode("utf-8", "replace"), "", "bad",
+    ]  # fmt: skip
+    assert said.err == "warning: stdin: line 2 holds bytes that are not UTF-8, read as \ufffd\n"
+
+
+def test_utf16_is_one_line_of_an_error(tiny_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = "good\n".encode("utf-16")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+    with pytest.raises(DataError, match="stdin: is UTF-16"):
         predict(None, tiny_run.keras_model("cleaned"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_is_not_utf8_is_told_what_it_can_show(
+    encoding: str, tmp_path: Path
+) -> None:
+    """Five classes of other scripts: their names, and the ellipsis behind the fourth."""
+    rows = [f"text {n} of some,{'αβγδε'[n % 5]}" for n in range(60)]
+    data, config = tmp_path / "data.csv", tmp_path / "mine.yaml"
+    data.write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    assert command("init", data, "--output", config, env=env).returncode == 0
+    arguments = ["--config", config, "--results", tmp_path / "results"]
+    for said in ("done in", "up to date"):
+        done = command("prepare", *arguments, env=env)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
 
 
 def test_a_note_of_the_journal_and_what_is_asked_about_an_example(
@@ -104,6 +134,6 @@ def test_a_note_of_the_journal_and_what_is_asked_about_an_example(
     overrides = [f'corrections="{value}"']
     review(config, overrides, run.folder.parent, terminal=True, reviewer="Ann")
     said = capsys.readouterr()
-    assert "the last line is incomplete" in said.err
+    assert " is incomplete" in said.err
     assert "saved: " in said.out and "undone: " in said.out
     assert obeyed(said.out) | obeyed(said.err) == set()

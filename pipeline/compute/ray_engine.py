@@ -34,6 +34,8 @@ GPU_SHARE = 0.25  # a small network cannot fill a GPU
 HEAD = {"node:__internal_head__": 0.001}  # Ray's name of the node without which no run goes on
 ANSWER_SECONDS = 5.0
 POLL_SECONDS = 0.1
+LONGEST_FOLDER = 26  # bytes
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class RayWorkers:
@@ -92,7 +94,9 @@ class RayWorkers:
                 meter.finished(task)
 
     def _own_cluster(self, stack: contextlib.ExitStack) -> dict[str, Any]:
-        home = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+        home = tempfile.TemporaryDirectory(
+            prefix="ray-", dir=folder_for_sockets(), ignore_cleanup_errors=True
+        )
         return {
             "address": "local",
             "num_cpus": local.count_workers(self.compute, self.progress, self.worker_bytes),
@@ -159,6 +163,24 @@ class RayWorkers:
                 "finished folds are kept. Run again with fewer compute.workers or a smaller "
                 f"model.batch_size ({first_line(error)})"
             ) from None
+
+
+def folder_for_sockets() -> str:
+    """Return a folder for temporary files whose name is short enough for the sockets in it.
+
+    Ray puts "/ray-xxxxxxxx/session_2026-01-31_23-59-59_999999_1234567/sockets/plasma_store" below
+    it, and the name of a socket has at most 103 bytes on macOS, 107 on Linux.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for folder in (tempfile.gettempdir(), *SHORT_FOLDERS):
+        if len(os.fsencode(folder)) <= LONGEST_FOLDER and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise ConfigError(
+        f"compute.engine: ray needs a folder for its sockets whose name has at most "
+        f"{LONGEST_FOLDER} bytes; set TMPDIR to one, or use compute.engine=local"
+    )
 
 
 def import_ray(address: str | None) -> Any:
@@ -231,6 +253,8 @@ def connected(ray: Any, **options: Any) -> Iterator[None]:
             interrupt()
         if failed is not None:
             address, reason = options["address"], " ".join(str(failed).split())[:300]
+            if address == "local":
+                raise NetworkError(f"compute.engine: ray does not start here: {reason}")
             raise NetworkError(f"compute.address: cannot join {address}: {reason}")
         yield
     finally:

@@ -4,7 +4,7 @@ import difflib
 import itertools
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.data.sources import TfdsDataset
 from pipeline.data.tables import join_texts
 from pipeline.data.tfds_folder import DEFAULT_FOLDER
 from pipeline.frame.errors import ConfigError, DataError, NetworkError
+from pipeline.frame.messages import shown
 from pipeline.frame.scratch import StoredTexts
 from pipeline.frame.tensorflow import load_tensorflow
 
@@ -58,10 +59,27 @@ def _read_columns(tfds: Any, builder: Any, dataset: TfdsDataset) -> dict[str, An
         stream = builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
         for batch in stream.batch(BATCH).as_numpy_iterator():
             for key in (*dataset.text_keys, "tfds_id"):
-                columns[key].extend(value.decode() for value in batch[key].tolist())
+                columns[key].extend(_decoded(batch[key].tolist(), dataset, key, len(columns[key])))
             columns["label"] += batch[dataset.label_key].tolist()
             columns["read_as"] += [name] * len(batch["tfds_id"])
     return columns
+
+
+def _decoded(values: list[Any], dataset: TfdsDataset, key: str, first: int) -> Iterator[str]:
+    """Yield the texts of rows from `first` on.
+
+    Raises:
+        DataError: not texts, or not UTF-8.
+    """
+    for row, value in enumerate(values, start=first):
+        where = f"dataset.text_keys: {dataset.name} row {row}, {key!r}"
+        if not isinstance(value, bytes):
+            raise DataError(f"{where}: is {shown(value)}, not a text; name another key")
+        try:
+            yield value.decode()
+        except UnicodeDecodeError as error:
+            byte = shown(value[error.start : error.start + 1])
+            raise DataError(f"{where}: byte {error.start} ({byte}) is not UTF-8") from None
 
 
 def _reads(dataset: TfdsDataset) -> list[tuple[str, str]]:
@@ -81,7 +99,10 @@ def _labels(values: list[Any], features: Any, dataset: TfdsDataset) -> tuple[lis
     Raises:
         DataError: an example has no label (-1), or the labels are not classes.
     """
-    texts = [value.decode() if isinstance(value, bytes) else repr(value) for value in values]
+    texts = [
+        value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else repr(value)
+        for value in values
+    ]
     if "-1" in texts:
         row = texts.index("-1")
         raise DataError(f"{dataset.name} row {row}: has no label (-1); choose labelled splits")

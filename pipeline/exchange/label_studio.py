@@ -15,6 +15,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
 from pipeline.frame.files import atomic_write
 
+KEYS = ("id", "given_label", "text_sha256", "dataset")
 TASKS, LABEL_CONFIG = "tasks.json", "label_config.xml"
 
 
@@ -28,23 +29,36 @@ def export(queue: Queue, folder: Path) -> list[Path]:
 
 
 def label_config(class_names: list[str]) -> str:
-    """Return the XML of the labelling interface: a class, or drop or unsure, and a note."""
-    classes = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in class_names)
+    """Return the XML of the labelling interface: a class, or drop or unsure, and a note.
+
+    One of them has to be chosen. Label Studio takes a dot after a variable for a part of its name.
+    """
+    names = [*class_names, *verdicts(class_names)]
+    choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in names)
     return f"""<View>
-  <Header value="Labelled: $given_label. The model suggests: $suggested_label"/>
+  <Header value="Labelled: $given_label - the model suggests: $suggested_label"/>
   <Text name="text" value="$text"/>
-  <Choices name="label" toName="text" choice="single-radio" showInline="true">
-{classes}
-  </Choices>
-  <Choices name="decision" toName="text" choice="single-radio" showInline="true">
-    <Choice value="drop"/>
-    <Choice value="unsure"/>
+  <Choices name="label" toName="text" choice="single-radio" showInline="true"
+    required="true" requiredMessage="Choose a class, or (drop) or (unsure)">
+{choices}
   </Choices>
   <TextArea name="note" toName="text" rows="2" maxSubmissions="1" placeholder="Note"/>
   <TextArea name="reviewer" toName="text" rows="1" maxSubmissions="1"
     placeholder="Reviewer, when it is not the account"/>
 </View>
 """
+
+
+def verdicts(class_names: list[str]) -> dict[str, str]:
+    """Return {choice: decision} of the choices that are no class."""
+
+    def choice(decision: str) -> str:
+        name = f"({decision})"
+        while name in class_names:
+            name = f"({name})"
+        return name
+
+    return {choice(decision): decision for decision in ("drop", "unsure")}
 
 
 def task(queue: Queue, item: Item) -> dict[str, Any]:
@@ -59,13 +73,14 @@ def task(queue: Queue, item: Item) -> dict[str, Any]:
         score = float(item.pred_probs[queue.source.class_names.index(item.suggested)])
         choice = _choice("label", item.suggested)
         made["predictions"] = [{"model_version": queue.run, "score": score, "result": [choice]}]
-    made["annotations"] = [annotation(d) for d in queue.decisions(item).values()]
+    names = queue.source.class_names
+    made["annotations"] = [annotation(d, names) for d in queue.decisions(item).values()]
     return made
 
 
-def annotation(decision: Decision) -> dict[str, Any]:
-    name = "decision" if decision.label is None else "label"
-    result = [_choice(name, decision.label or decision.decision)]
+def annotation(decision: Decision, class_names: list[str]) -> dict[str, Any]:
+    choices = {said: choice for choice, said in verdicts(class_names).items()}
+    result = [_choice("label", decision.label or choices[decision.decision])]
     # Kept by Label Studio as it is: the time of a decision that nobody changed there.
     result[0]["meta"] = {"decision": opinion(decision)}
     result.append(_text("reviewer", decision.reviewer))
@@ -88,7 +103,9 @@ def _text(name: str, value: str) -> dict[str, Any]:
 
 
 def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
-    """Return the decisions in Label Studio's JSON export; skipped tasks hold none.
+    """Return the decisions in Label Studio's JSON export.
+
+    Skipped tasks hold none, and neither do annotations without a choice: empty, or a note alone.
 
     Args:
         reviewer: the name for annotations without one and without an account.
@@ -107,28 +124,33 @@ def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
         where = f"{path}: task {number}"
         try:
             data = exported["data"]
-            for made in exported.get("annotations", []):
-                if not made.get("was_cancelled"):
-                    said = _said(made, data["given_label"], reviewer)
-                    keys = ("id", "given_label", "text_sha256", "dataset")
-                    bindings = {key: data[key] for key in keys}
+            bindings = {key: data[key] for key in KEYS}
+            for made in exported.get("annotations") or []:
+                said = _said(made, data["given_label"], source.class_names, reviewer)
+                if said is not None:
                     found.append(bound(bindings, said, source, where=where))
         except (KeyError, TypeError, AttributeError, IndexError):
             raise DataError(f"{where}: lacks what our tasks hold; nothing is imported") from None
     return found
 
 
-def _said(made: dict[str, Any], given: str, reviewer: str) -> dict[str, Any]:
+def _said(
+    made: dict[str, Any], given: str, class_names: list[str], reviewer: str
+) -> dict[str, Any] | None:
+    """Return what an annotation says, None if it says nothing."""
     values: dict[str, str] = {}
     before: dict[str, Any] = {}
-    for entry in made["result"]:
-        value = entry["value"]
-        values[entry["from_name"]] = "\n".join(value.get("choices") or value.get("text"))
-        before = before or entry.get("meta", {}).get("decision", {})
-    if "decision" in values:
-        decision: tuple[str, str | None] = (values["decision"], None)
-    else:
-        decision = from_label(values["label"], given)
+    for entry in made.get("result") or []:
+        value = entry.get("value") or {}
+        words = value.get("choices") or value.get("text") or []
+        if entry.get("from_name") and words:
+            values[entry["from_name"]] = words if isinstance(words, str) else "\n".join(words)
+        before = before or (entry.get("meta") or {}).get("decision", {})
+    label = values.get("label", "")
+    verdict = values.get("decision") or verdicts(class_names).get(label)  # the former: once
+    if made.get("was_cancelled") or not (verdict or label):
+        return None
+    decision: tuple[str, str | None] = (verdict, None) if verdict else from_label(label, given)
     said = {
         "decision": decision[0],
         "label": decision[1],

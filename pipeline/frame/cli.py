@@ -4,6 +4,7 @@ import contextlib
 import errno
 import functools
 import getpass
+import io
 import os
 import re
 import shlex
@@ -91,6 +92,7 @@ def command_app(functions: Mapping[str, Callable[..., None]]) -> typer.Typer:
 def run_app(app: typer.Typer) -> None:
     """Parse sys.argv for an app of commands, run what it says and exit with one of EXIT_CODES."""
     signal.signal(signal.SIGTERM, _raise_terminated)
+    _write_what_can_be_written()
     for name in NEVER_EMPTY:
         if os.environ.get(f"{VARIABLE}{name}") == "":
             sys.exit(_say(f"{name}: is empty; leave it out or name a path", ConfigError.exit_code))
@@ -103,6 +105,16 @@ def run_app(app: typer.Typer) -> None:
         _flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _write_what_can_be_written() -> None:
+    """Let stdout and stderr write a question mark for what their encoding has not.
+
+    A line that could not be written would undo the stage that says it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def ending_with_code(function: Callable[..., None]) -> Callable[..., int]:

@@ -90,7 +90,7 @@ def refusal(scope: Scope, access: Access) -> Response | None:
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
     if len(hosts) != 1 or hosts[0].lower() not in access.netlocs:
-        return _refuse(403, "unknown Host")
+        return _refuse(403, f"unknown Host{_forwarding(hosts, access)}")
     if scope["method"] not in ("GET", "HEAD", "POST"):
         return PlainTextResponse("method not allowed", 405, {"allow": "GET, HEAD, POST"})
     if not _same_origin(headers, access, is_post=scope["method"] == "POST"):
@@ -104,6 +104,20 @@ def refusal(scope: Scope, access: Access) -> Response | None:
     if scope["method"] == "POST":
         return _refused_post(headers, access)
     return None
+
+
+def _forwarding(hosts: list[str], access: Access) -> str:
+    """Return what to do if this machine was asked for by another port, as a tunnel does."""
+    names = {netloc.rpartition(":")[0] for netloc in access.netlocs}
+    name, _, port = hosts[0].lower().rpartition(":") if hosts else ("", "", "")
+    if len(hosts) != 1 or not {name, hosts[0].lower()} & names:
+        return ""
+    port = port if name and port.isdecimal() else "80"
+    return (
+        f"; a forwarded port must have the same number on both sides: forward {access.port} as "
+        f"{access.port} (ssh -L {access.port}:127.0.0.1:{access.port}), or start the page with "
+        f"--port {port[:5]}"
+    )
 
 
 def _refused_post(headers: Headers, access: Access) -> Response | None:

@@ -22,7 +22,7 @@ import pytest
 
 from pipeline.compute.engine import make_engine
 from pipeline.compute.local import Workers
-from pipeline.compute.ray_engine import cluster_at
+from pipeline.compute.ray_engine import SHORT_FOLDERS, cluster_at, folder_for_sockets
 from pipeline.compute.ray_node import files_of, find_differences, find_unreadable
 from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ConfigError, NetworkError
@@ -285,3 +285,21 @@ def test_an_interrupted_run_ends_ray(words: Path, sent: signal.Signals, code: in
     _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert alive == []
     assert leftovers() == before
+
+
+@pytest.mark.parametrize("length", [10, 27, 45, 60, 200])
+def test_sockets_lie_in_a_folder_with_a_short_name(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS' TMPDIR has 49 characters; with what Ray puts below it a socket has at most 103."""
+    folder = "/" + "x" * (length - 1)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: folder)
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    chosen = folder_for_sockets()
+    assert chosen == (folder if length == 10 else SHORT_FOLDERS[0])
+    session = "/ray-xxxxxxxx/session_2026-01-31_23-59-59_999999_1234567/sockets/plasma_store"
+    assert len(chosen + session) <= 103
+    monkeypatch.setattr(os, "access", lambda path, mode: path == folder)
+    if length > 26:
+        with pytest.raises(ConfigError, match="set TMPDIR"):
+            folder_for_sockets()

@@ -3,7 +3,10 @@
 import csv
 import json
 import random
+import re
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -244,6 +247,46 @@ def test_what_people_do_in_label_studio_is_read(queue, tmp_path):
     assert (first.decision, first.label, first.reviewer) == ("relabel", other, "eve@example.org")
     assert first.time == "2026-01-02T03:04:05.678Z"
     assert (second.decision, second.reviewer) == ("drop", "Label Studio user 7")
+
+
+UNDECIDED: dict[str, Any] = {
+    "empty": {"result": []},
+    "no result": {"result": None},
+    "a note alone": {"result": [{"from_name": "note", "type": "textarea",
+                                 "value": {"text": ["a note only"]}}]},
+    "a reviewer alone": {"result": [{"from_name": "reviewer", "value": {"text": "Eve"}}]},
+    "no choice": {"result": [{"from_name": "label", "value": {"choices": []}}]},
+    "a region of another kind": {"result": [{"type": "relation", "from_id": "a", "to_id": "b"}]},
+    "skipped": {"was_cancelled": True, "result": [{"from_name": "label",
+                                                   "value": {"choices": ["neg"]}}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNDECIDED)
+def test_an_annotation_without_a_choice_is_no_decision(queue, tmp_path, case):
+    path = exported(queue, "label_studio", tmp_path / "out")
+    tasks = json.loads(path.read_text())[:3]
+    tasks[0]["annotations"] = [UNDECIDED[case]]
+    tasks[1]["annotations"] = None
+    result = [{"from_name": "label", "value": {"choices": ["(unsure)"]}},
+              {"from_name": "note", "value": {"text": "in one line"}}]  # fmt: skip
+    tasks[2]["annotations"] = [UNDECIDED[case], {"result": result}]
+    path.write_text(json.dumps(tasks))
+    (made,) = label_studio.read(path, queue.source, reviewer="x")
+    assert (made.decision, made.label, made.note) == ("unsure", None, "in one line")
+
+
+def test_the_interface_of_label_studio_wants_a_choice(queue):
+    names = [*queue.source.class_names, "(drop)", "a & b"]
+    view = ElementTree.fromstring(label_studio.label_config(names))
+    (choices,) = view.iter("Choices")
+    assert choices.get("required") == "true"
+    values = [choice.get("value") for choice in choices]
+    assert values == [*names, "((drop))", "(unsure)"]
+    assert label_studio.verdicts(names) == {"((drop))": "drop", "(unsure)": "unsure"}
+    header = view.find("Header").get("value")
+    # Label Studio reads a variable as far as letters, digits and these go.
+    assert re.findall(r"\$[\w\[\].{}]+", header) == ["$given_label", "$suggested_label"]
 
 
 # --- Argilla ---------------------------------------------------------------------------------

@@ -134,6 +134,16 @@ def test_a_foreign_host_gets_nothing(shut_site: Site, host):
     assert not shut_site.journal.exists()
 
 
+@pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:1", "[::1]:65535", "LOCALHOST:80"])
+def test_a_forwarded_port_is_told_what_to_do(shut_site: Site, host):
+    status, text, _ = shut_site.ask("/", Host=host)
+    port = shut_site.access.port
+    assert status == 403
+    assert f"ssh -L {port}:127.0.0.1:{port}" in text
+    assert f"--port {host.rpartition(':')[2]}" in text
+    assert "--port" not in shut_site.ask("/", Host="example.org:9000")[1]
+
+
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_a_foreign_origin_changes_nothing(shut_site: Site, origin):
     value = origin and origin.format(port=shut_site.access.port)
