@@ -7,11 +7,25 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config.load import load_config
+from pipeline.command import outputs
+from pipeline.command.outputs import Place, PlaceOf
+from pipeline.command.verdict import (
+    Found,
+    Part,
+    Verdict,
+    find_issues,
+    judge_new,
+    judge_share,
+    load_baseline,
+    percentage,
+    save_baseline,
+)
+from pipeline.config.load import Loaded, load_config
 from pipeline.data.guess import Chosen
+from pipeline.data.sources import read_examples
 from pipeline.frame import artifacts
 from pipeline.frame.cli import SetOption, run_command
-from pipeline.frame.errors import ConfigError
+from pipeline.frame.errors import CheckError, ConfigError
 from pipeline.frame.messages import for_terminal, readable
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
@@ -27,6 +41,9 @@ from pipeline.init import (
 from pipeline.run import run_stages
 
 FOLDER = "label-errors"  # beside the data
+OutputOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="What was found, as a file.")
+]
 
 
 def check(
@@ -39,12 +56,29 @@ def check(
         Path | None, typer.Option(help=f"Folder for config and results; else {FOLDER}/ beside it.")
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many of the issues to print.")] = 10,
+    max_wrong: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Fail (exit code 9) when more are wrong: 2% or 0.02."),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="A baseline; fail when a row that is new or changed looks wrong."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Write the rows and issues there are, for --against.")
+    ] = None,
+    junit: OutputOption = None,
+    sarif: OutputOption = None,
+    summary: OutputOption = None,
     set_: SetOption = None,
 ) -> None:
     """Find the wrong labels of a file: write a config for it, run every stage, print the top.
 
-    A config that is there already is used as it is; columns that are named write it anew.
+    A config that is there already is used as it is; columns that are named write it anew. --junit,
+    --sarif and --summary (Markdown) write what was found for a build: docs/ci.md.
     """
+    limit = None if max_wrong is None else percentage(max_wrong)
+    known = None if against is None else load_baseline(against)
     folder = out or (data.parent if data.name else data.absolute().parent) / FOLDER
     config = config_for(data, folder, Chosen(text or (), label, id_column, split))
     loaded = load_config(config, set_ or [])
@@ -54,6 +88,55 @@ def check(
         print_top(run, top)
     print(f"all of them  {run.issues('all')}")
     print(f"report       {run.report}")
+    issues = find_issues(run, known)
+    if baseline is not None:
+        save_baseline(baseline, run, issues)
+    verdict = Verdict(judge_parts(run, issues, limit, judge_rows=known is not None), issues)
+    write_outputs(verdict, places(loaded, data), data.name, junit, sarif, summary)
+    for part in verdict.parts:
+        print(for_terminal(f"{part.outcome:<12} {part.asked}: {part.why}"))
+    if verdict.failed:
+        raise CheckError("\n".join(f"{part.asked}: {part.why}" for part in verdict.failed))
+
+
+def judge_parts(
+    run: Run, issues: list[Found], limit: float | None, *, judge_rows: bool
+) -> list[Part]:
+    """Return the answers to what was asked: the share against a limit, rows against a baseline."""
+    parts = []
+    if limit is not None:
+        parts.append(judge_share(artifacts.load_json(run.metrics), limit))
+    return [*parts, judge_new(issues)] if judge_rows else parts
+
+
+def write_outputs(
+    verdict: Verdict,
+    place_of: PlaceOf,
+    name: str,
+    junit: Path | None,
+    sarif: Path | None,
+    summary: Path | None,
+) -> None:
+    """Write the files that were asked for."""
+    if junit is not None:
+        outputs.write(junit, outputs.junit(verdict, place_of, name))
+    if sarif is not None:
+        outputs.write(sarif, outputs.sarif(verdict, place_of))
+    if summary is not None:
+        outputs.write(summary, outputs.markdown(verdict, place_of, name))
+
+
+def places(loaded: Loaded, data: Path) -> PlaceOf:
+    """Return where in the file each issue is; the dataset is read again for that."""
+    examples = read_examples(loaded.config.dataset, seed=loaded.config.seed)
+    row_of = {id_: row for row, id_ in enumerate(examples.ids)}
+
+    def place_of(issue: Found) -> Place:
+        said = examples.place(row_of[issue.id]) if examples.place else ""
+        line = outputs.LINE.search(said)
+        return Place(str(data), int(line[1]) if line else 0)
+
+    return place_of
 
 
 def config_for(data: Path, folder: Path, chosen: Chosen) -> Path:

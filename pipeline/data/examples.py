@@ -1,7 +1,7 @@
 """The examples of a dataset, as every source delivers them."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,8 @@ class Examples:
 
     ids: stable names ("train/5204"). splits: "train" or "test" for each. labels: (n,) class
     indices. texts: exactly as in the source. truth: (n,) true class indices where errors were
-    planted, else None. Ids and texts may lie on disk: read them in order, or a few of them.
+    planted, else None. place: row -> "reviews.csv:17", of a file. Ids and texts may lie on disk:
+    read them in order, or a few of them.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Examples:
     labels: np.ndarray
     texts: Sequence[str]
     truth: np.ndarray | None = None
+    place: Callable[[int], str] | None = None
 
 
 def check_examples(examples: Examples) -> None:

@@ -110,7 +110,8 @@ def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
     check_splits(splits, short(dataset.path))
     texts = [column(name) for name in dataset.text_columns]
     name = Path(dataset.path).name
-    return Examples(name, class_names, ids, splits, labels, join_texts(texts))
+    joined = join_texts(texts)
+    return Examples(name, class_names, ids, splits, labels, joined, place=place)
 
 
 def _read_files(
