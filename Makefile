@@ -8,13 +8,14 @@ FORMAT  ?= csv
 PUSH    ?=
 SCOPE   ?=
 REVIEW  ?=
+AUDIT   ?=
 SIZE    ?= 4000000
 DATA    ?=
 PLANT   ?=
 PYTHON  ?= python3
 
 # A value is data: it reaches the commands through the environment, and no shell or make reads it.
-OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW SIZE DATA PLANT
+OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW AUDIT SIZE DATA PLANT
 $(foreach name,$(OPTIONS),$(eval export LABEL_ERRORS_$(name) := $$(value $(name))))
 unexport $(OPTIONS)
 MAKEOVERRIDES :=
@@ -45,6 +46,7 @@ help: ## print this list
 	@echo "make track                    log a finished run to MLflow or TensorBoard, as the config says"
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make review SCOPE=test        those of the test split; REVIEW=--terminal without a page"
+	@echo "make review AUDIT=200         with a random sample: how many labels are wrong, what the list misses"
 	@echo "make export FORMAT=csv        hand them over: $(FORMATS)"
 	@echo "make test                     the tests"
 	@echo "make test-faults              kills, a full disk and damage at every step (an hour on 2 cores)"

@@ -31,7 +31,7 @@ def short_name(value: str) -> str:
     return ascii(value)[1:-1][:20]
 
 
-OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "SIZE", "DATA",
+OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "AUDIT", "SIZE", "DATA",
            "PLANT")  # fmt: skip
 # The command of each target that takes any of them.
 TARGETS = {
@@ -178,12 +178,15 @@ def of_make(name: str) -> tuple[Callable[..., None], list[str]]:
         "SET": (status, []),
         "SCOPE": (review, []),
         "REVIEW": (review, given_to_make()),
+        "AUDIT": (review, []),
         "FORMAT": (export, []),
         "PUSH": (export, []),
     }[name]
 
 
-@pytest.mark.parametrize("name", ["CONFIG", "RESULTS", "SET", "SCOPE", "REVIEW", "FORMAT", "PUSH"])
+@pytest.mark.parametrize(
+    "name", ["CONFIG", "RESULTS", "SET", "SCOPE", "REVIEW", "AUDIT", "FORMAT", "PUSH"]
+)
 @pytest.mark.parametrize("value", NASTY, ids=short_name)
 def test_a_value_is_taken_or_refused_in_a_line(
     name: str,

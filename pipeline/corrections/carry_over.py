@@ -12,8 +12,8 @@ from pipeline.config.load import Loaded
 from pipeline.corrections.apply import source_of
 from pipeline.corrections.decision import Decision, Source, text_sha256
 from pipeline.corrections.journal import Journal, parse_line, unfinished_lot
+from pipeline.corrections.load import journal_path
 from pipeline.corrections.merge import Imported, read_bytes, take_back
-from pipeline.corrections.queue import journal_path
 from pipeline.corrections.votes import Standing
 from pipeline.data.examples import fingerprint
 from pipeline.data.sources import read_examples

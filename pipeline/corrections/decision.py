@@ -6,6 +6,7 @@ fingerprint of the labels before any correction. So it outlives every later run 
 
 import difflib
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -138,6 +139,13 @@ class Source:
             hint = f"; did you mean {shown(close[0])}?" if close else ""
             return f"unknown class {shown(decision.label)}{hint}"
         return ""
+
+
+def clean_name(value: Any) -> str:
+    """Return a reviewer's name in one spelling: NFC, single spaces; ValueError if it is no text."""
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return " ".join(unicodedata.normalize("NFC", value).split())
 
 
 def text_sha256(text: str) -> str:

@@ -1,29 +1,28 @@
-"""What a reviewer goes through: the ranked issues, and whatever was decided before."""
+"""What a reviewer goes through: the ranked issues, the audit, and whatever was decided before."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.config.load import Loaded
-from pipeline.corrections.apply import load_changes, load_source
+from pipeline.corrections.audit_sample import Audit
 from pipeline.corrections.decision import Decision, Source
 from pipeline.corrections.journal import Journal
-from pipeline.corrections.votes import consensus, disagree
-from pipeline.frame import artifacts
-from pipeline.frame.errors import ArtifactError, ConfigError
-from pipeline.frame.finished import check_finished
-from pipeline.frame.run import SCOPES, Run
+from pipeline.corrections.selection import Columns, View, columns_of, filtered, order_of
+from pipeline.corrections.state import State
+from pipeline.corrections.stopping import Listed
 
-FOLDER = Path("corrections")
-SHOWS = ("all", "open", "decided", "disagree")
 KEYS = 9  # classes that have a key of their own
+KEPT = 32  # arrays
 
 
 @dataclass(frozen=True)
 class Item:
-    """One example to review. rank: None for one that is no issue any more.
+    """One example to review. rank: None for one that is no issue.
 
     given: the class in the source. label: the class now, after earlier corrections; None for an
     example that is left out. pred_probs: (classes,) out of sample, None without a prediction.
@@ -40,13 +39,43 @@ class Item:
     pred_probs: np.ndarray | None
     text: str
 
+    def hidden(self) -> "Item":
+        """Return the item without anything the model says of it."""
+        return replace(self, rank=None, position=None, suggested=None, pred_probs=None)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A queue dealt out: who gets which part. overlap: share of the items that everybody gets."""
+
+    reviewers: tuple[str, ...]
+    overlap: float = 0.0
+
+    def of(self, reviewer: str, ids: list[str]) -> np.ndarray:
+        """Return (n,) which items are for `reviewer`; all for one who is not named."""
+        if reviewer not in self.reviewers:
+            return np.ones(len(ids), bool)
+        number = self.reviewers.index(reviewer)
+        luck = [chance_of("share", id_) for id_ in ids]
+        each = (1 - self.overlap) / len(self.reviewers)
+        low = self.overlap + number * each
+        return np.array([x < self.overlap or low <= x < low + each for x in luck], bool)
+
+
+def chance_of(*words: str) -> float:
+    """Return a number from 0 to 1 that is the same for the same words."""
+    digest = hashlib.sha256("\n".join(words).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:7]) / 2**56
+
 
 @dataclass
 class Queue:
     """The items in the order of review, and the journal their decisions go to.
 
-    scope: whose issues and predictions these are: all, train or test. since: what changed since
-    the issues were found, "" for nothing.
+    scope: whose issues and predictions these are: all, train or test. audit: a random sample of
+    it. blind: share of the items that are decided without the model's opinion. metadata: column
+    -> id -> value. notes: what a person should know. since: what changed since the issues were
+    found, "" for nothing.
     """
 
     run: str
@@ -55,15 +84,32 @@ class Queue:
     scope: str
     items: list[Item]
     journal: Journal
+    audit: Audit | None = None
+    shares: Shares | None = None
+    blind: float = 0.0
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     since: str = ""
 
     def __post_init__(self) -> None:
         self.places = {item.id: place for place, item in enumerate(self.items)}
         self.class_index = {name: i for i, name in enumerate(self.source.class_names)}
+        self.audited = frozenset(self.audit.ids) if self.audit else frozenset[str]()
+        self.state = State(self.places)
+        self._kept: dict[Any, np.ndarray] = {}
 
     @property
     def source(self) -> Source:
         return self.journal.source
+
+    @cached_property
+    def columns(self) -> Columns:
+        return columns_of(self.items, self.class_index, self.metadata)
+
+    def follow(self) -> State:
+        """Return the state after every line that the journal has read."""
+        self.state.follow(self.journal.standing)
+        return self.state
 
     def decisions(self, item: Item) -> dict[str, Decision]:
         """Return reviewer -> standing decision about `item`."""
@@ -84,31 +130,132 @@ class Queue:
             found.insert(KEYS - 1, item.given)
         return found
 
-    def select(self, *, show: str = "all", query: str = "", reviewer: str = "") -> list[Item]:
-        """Return the items a list shows. open, decided: by this reviewer. query: in text or id."""
+    # --- what is shown -------------------------------------------------------------------------
+
+    def how(self, item: Item, reviewer: str, *, blind: bool = False) -> str | None:
+        """Return how `reviewer` is to decide: "audit" or "blind" without the model, else None."""
+        if reviewer in self.decisions(item):
+            return None
+        if item.id in self.audited:
+            return "audit"
+        return "blind" if blind or self.is_blind(item.id, reviewer) else None
+
+    def is_blind(self, id_: str, reviewer: str) -> bool:
+        """Return whether chance wants `reviewer` to decide on this without the model."""
+        return chance_of("blind", reviewer, id_) < self.blind
+
+    def hidden(self, reviewer: str, *, blind: bool = False) -> np.ndarray:
+        """Return (n,) which items `reviewer` is still to decide without the model."""
+        mine = self.follow().mine(reviewer)
+        return np.asarray((self._is_audited | self._is_blind(reviewer) | blind) & ~mine)
+
+    def shown(self, item: Item, view: View, reviewer: str) -> Item:
+        """Return the item as `reviewer` may see it."""
+        return item.hidden() if self.how(item, reviewer, blind=view.blind) else item
+
+    def find(self, view: View, reviewer: str = "", likeness: Any = None) -> np.ndarray:
+        """Return the places of the items in a view, in its order.
+
+        likeness: called with an id, (n,) how like it each item is.
+        """
+        key = (self.follow().version, view, reviewer)
+
+        def make() -> np.ndarray:
+            order = self.order(view, likeness)
+            return np.asarray(order[self.mask(view, reviewer)[order]])
+
+        return self._keep(key, make)
+
+    def order(self, view: View, likeness: Any = None) -> np.ndarray:
+        """Return (n,) all places in the order of a view."""
+        like = likeness(view.like) if view.sort == "like" and view.like and likeness else None
+        return order_of(self.columns, view.sort, like)
+
+    def mask(self, view: View, reviewer: str) -> np.ndarray:
+        """Return (n,) which items a view shows."""
+        state = self.state
+        mine = state.mine(reviewer)
+        kept = filtered(self.columns, view, self.class_index)
+        kept &= {
+            "all": np.True_,
+            "open": ~mine,
+            "decided": state.anybody,
+            "disagree": state.disputed,
+            "audit": self._is_audited,
+        }[view.show]
+        if self.shares and view.show in ("all", "open"):
+            kept &= self._share_of(reviewer) | mine
+        if view.asks_the_model:  # what is not told cannot be asked for
+            kept &= ~self.hidden(reviewer, blind=view.blind)
+        if view.query:
+            kept &= self._has(view.query)
+        return kept
+
+    @cached_property
+    def _is_audited(self) -> np.ndarray:
+        return np.array([item.id in self.audited for item in self.items], bool)
+
+    def _is_blind(self, reviewer: str) -> np.ndarray:
+        return self._keep(
+            ("blind", reviewer),
+            lambda: np.array([self.is_blind(item.id, reviewer) for item in self.items], bool),
+        )
+
+    def _share_of(self, reviewer: str) -> np.ndarray:
+        shares = self.shares or Shares(())
+        return self._keep(("share", reviewer), lambda: shares.of(reviewer, list(self.places)))
+
+    def _has(self, query: str) -> np.ndarray:
         wanted = query.casefold()
-        return [
-            item
-            for item in self.items
-            if self._is_shown(item, show, reviewer)
-            and (not wanted or wanted in item.text.casefold() or wanted in item.id.casefold())
-        ]
+        return self._keep(
+            ("has", wanted),
+            lambda: np.array(
+                [wanted in i.text.casefold() or wanted in i.id.casefold() for i in self.items], bool
+            ),
+        )
 
-    def _is_shown(self, item: Item, show: str, reviewer: str) -> bool:
-        decisions = self.decisions(item)
-        return {
-            "all": True,
-            "open": reviewer not in decisions,
-            "decided": bool(decisions),
-            "disagree": disagree(decisions.values()),
-        }[show]
+    def _keep(self, key: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return an array made before, or make it; only so many are kept."""
+        if key not in self._kept:
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = make()
+        return self._kept[key]
 
-    def next_open(self, id_: str, *, query: str = "", reviewer: str) -> Item | None:
+    def select(self, *, show: str = "all", query: str = "", reviewer: str = "") -> list[Item]:
+        """Return the items a list shows. open: for this reviewer. query: in text or id."""
+        found = self.find(View(show=show, query=query), reviewer)
+        return [self.items[place] for place in found]
+
+    def around(
+        self, id_: str, view: View, reviewer: str, likeness: Any = None
+    ) -> tuple[Item | None, Item | None]:
+        """Return the items before and after one in a view, be it still in it or not."""
+        found = self.find(view, reviewer, likeness)
+        order = self.order(view, likeness)
+        place_in_order = np.empty(len(order), np.int64)
+        place_in_order[order] = np.arange(len(order))
+        here = place_in_order[self.places[id_]]
+        along = place_in_order[found]
+        before, after = found[along < here], found[along > here]
+        return (
+            self.items[before[-1]] if len(before) else None,
+            self.items[after[0]] if len(after) else None,
+        )
+
+    def next_open(
+        self, id_: str, *, view: View | None = None, query: str = "", reviewer: str
+    ) -> Item | None:
         """Return the next item after `id_` that `reviewer` has not decided, going round once."""
-        found = self.select(show="open", query=query, reviewer=reviewer)
-        later = [item for item in found if self.places[item.id] > self.places[id_]]
-        candidates = [*later, *found]
-        return next((item for item in candidates if item.id != id_), None)
+        view = replace(view or View(query=query), show="open")
+        _, after = self.around(id_, view, reviewer)
+        if after is not None:
+            return after
+        return next(
+            (self.items[p] for p in self.find(view, reviewer) if self.items[p].id != id_), None
+        )
+
+    # --- what was decided ----------------------------------------------------------------------
 
     def last(self, reviewer: str) -> Decision | None:
         """Return what `reviewer` decided last about one of the items, if it stands."""
@@ -121,82 +268,30 @@ class Queue:
 
     def progress(self, reviewer: str) -> dict[str, int]:
         """Return how many items there are, how many `reviewer` and anybody decided."""
-        decided = [self.decisions(item) for item in self.items]
-        mine = sum(reviewer in decisions for decisions in decided)
+        state, total = self.follow(), len(self.items)
+        mine = state.mine(reviewer)
+        if self.shares:
+            total = int((self._share_of(reviewer) | mine).sum())
         return {
-            "total": len(self.items),
-            "mine": mine,
-            "left": len(self.items) - mine,
-            "anybody": sum(bool(decisions) for decisions in decided),
-            "settled": sum(consensus(decisions.values()) is not None for decisions in decided),
-            "disagree": sum(disagree(decisions.values()) for decisions in decided),
+            "total": total,
+            "mine": int(mine.sum()),
+            "left": total - int(mine.sum()),
+            "anybody": int(state.anybody.sum()),
+            "settled": int(state.settled.sum()),
+            "disagree": int(state.disputed.sum()),
         }
 
+    def listed(self, reviewer: str | None = None) -> Listed:
+        """Return the issues with what `reviewer` says of them, or the majority."""
+        state = self.follow()
+        issues = np.flatnonzero(self.columns.rank <= len(self.items))
+        issues = issues[np.argsort(self.columns.rank[issues], kind="stable")]
+        wrong = state.wrong if reviewer is None else state.my_wrong(reviewer)
+        decided = state.anybody if reviewer is None else state.mine(reviewer)
+        return Listed(self.columns.confidence[issues], wrong[issues], ~decided[issues])
 
-def journal_path(loaded: Loaded) -> Path:
-    """Return where decisions about this run are written."""
-    return Path(loaded.config.corrections or FOLDER / f"{loaded.run}.jsonl")
-
-
-def load_queue(loaded: Loaded, run: Run, scope: str = "all") -> Queue:
-    """Return the issues that `find_issues` found in a scope, and the decisions about them.
-
-    Raises:
-        ConfigError: no such scope. ArtifactError: the stages have not been run, or not together.
-        DataError: the journal is not of this dataset.
-    """
-    if scope not in SCOPES:
-        raise ConfigError(f"--scope {scope!r}: must be one of {', '.join(SCOPES)}")
-    since = check_finished(loaded.config, run, "find_issues", but=("corrections",))
-    dataset = artifacts.load_json(run.dataset)
-    issues = artifacts.load_issues(run.issues(scope))
-    names = dataset["class_names"]
-    examples = artifacts.load_table(run.examples).to_pylist()
-    changed = load_changes(run, dataset)
-    source = load_source(dataset, examples, changed)
-    journal = Journal(journal_path(loaded), source, arguments=loaded.arguments)
-    pred_probs = artifacts.load_array(run.pred_probs(scope))
-    in_scope = [example for example in examples if scope in ("all", example["split"])]
-    if len(pred_probs) != len(in_scope):
-        raise ArtifactError(f"{run.pred_probs(scope)}: is of another dataset; run `make crossval`")
-    position_of = {example["id"]: position for position, example in enumerate(in_scope)}
-
-    def item_of(id_: str, rank: int | None) -> Item:
-        position = position_of[id_]
-        return _item(in_scope[position], names, source, rank, position, pred_probs[position])
-
-    items = [item_of(issue["id"], rank) for rank, issue in enumerate(issues, start=1)]
-    listed = {item.id for item in items}
-    decided = [id_ for id_ in journal.standing.stacks if id_ not in listed]
-    for id_ in [*decided, *(i for i in changed if i not in listed and i not in decided)]:
-        if id_ in position_of:
-            items.append(item_of(id_, None))
-        elif id_ in changed and scope in ("all", changed[id_]["split"]):
-            items.append(_dropped_item(changed[id_], names))
-    return Queue(loaded.run, run.folder, dataset["name"], scope, items, journal, since)
-
-
-def _item(
-    example: dict[str, Any],
-    names: list[str],
-    source: Source,
-    rank: int | None,
-    position: int,
-    probs: np.ndarray,
-) -> Item:
-    return Item(
-        id=example["id"],
-        split=example["split"],
-        rank=rank,
-        position=position,
-        given=source.given[example["id"]],
-        label=names[example["label"]],
-        suggested=names[int(probs.argmax())],
-        pred_probs=probs,
-        text=example["text"],
-    )
-
-
-def _dropped_item(line: dict[str, Any], names: list[str]) -> Item:
-    given = names[line["given_label"]]
-    return Item(line["id"], line["split"], None, None, given, None, None, None, line["text"])
+    def known_wrong(self) -> dict[str, bool]:
+        """Return id -> whether its label is wrong, of every item that has a majority."""
+        state = self.follow()
+        known = np.flatnonzero(state.wrong >= 0)
+        return {self.items[place].id: bool(state.wrong[place]) for place in known}

@@ -20,12 +20,14 @@ class Standing:
     versions: (id, reviewer) -> lines so far; a page that knows fewer is out of date.
     times: (id, reviewer) -> time of the last line.
     last: reviewer -> ids in the order of their decisions, without the undone ones.
+    log: the id of every line, in the order of the journal.
     """
 
     stacks: dict[str, dict[str, list[Decision]]] = field(default_factory=dict)
     versions: Counter[tuple[str, str]] = field(default_factory=Counter)
     times: dict[tuple[str, str], datetime] = field(default_factory=dict)
     last: dict[str, list[str]] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
     superseded: int = 0
 
     def add(self, decision: Decision) -> None:
@@ -46,6 +48,7 @@ class Standing:
             self.superseded += bool(stack)
             stack.append(decision)
             order.append(decision.id)
+        self.log.append(decision.id)
         self.versions[decision.id, decision.reviewer] += 1
         self.times[decision.id, decision.reviewer] = instant(decision)
 
@@ -79,8 +82,12 @@ class Standing:
 def consensus(decisions: Iterable[Decision]) -> tuple[str, str | None] | None:
     """Return the (decision, label) that more than half of the reviewers chose, else None.
 
-    "unsure" is no vote.
+    "unsure" is no vote. Who settles a dispute has the last word, the last one of several.
     """
+    decisions = list(decisions)
+    settled = [d for d in decisions if d.how == "settle" and d.decision != "unsure"]
+    if settled:
+        return max(settled, key=instant).vote
     votes = Counter(d.vote for d in decisions if d.decision != "unsure")
     if not votes:
         return None
@@ -88,6 +95,18 @@ def consensus(decisions: Iterable[Decision]) -> tuple[str, str | None] | None:
     return choice if 2 * count > votes.total() else None
 
 
+def is_wrong(decisions: Iterable[Decision]) -> bool | None:
+    """Return whether the label as given is wrong in the eyes of the majority; None without one."""
+    outcome = consensus(decisions)
+    return None if outcome is None else outcome[0] != "keep"
+
+
 def disagree(decisions: Iterable[Decision]) -> bool:
-    """Return whether reviewers chose differently; "unsure" contradicts nobody."""
+    """Return whether reviewers chose differently and nobody settled it.
+
+    "unsure" contradicts nobody.
+    """
+    decisions = list(decisions)
+    if any(d.how == "settle" for d in decisions):
+        return False
     return len({d.vote for d in decisions if d.decision != "unsure"}) > 1

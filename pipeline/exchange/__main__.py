@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from pipeline.config.load import load_config
+from pipeline.corrections.load import load_queue
 from pipeline.corrections.merge import take_back
-from pipeline.corrections.queue import load_queue
 from pipeline.exchange.formats import Format, formats
 from pipeline.frame.cli import (
     RESULTS,

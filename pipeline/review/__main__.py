@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from pipeline.config.load import Loaded, load_config
+from pipeline.corrections.decision import clean_name
 from pipeline.corrections.journal import Journal
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.load import load_queue
+from pipeline.corrections.queue import Queue, Shares
 from pipeline.frame.cli import (
     RESULTS,
     VARIABLE,
@@ -46,6 +48,30 @@ def review(
     results: ResultsOption = RESULTS,
     scope: ScopeOption = "all",
     terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, no page.")] = False,
+    audit: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            envvar=f"{VARIABLE}AUDIT",
+            help="Labels to draw by chance from the whole scope: how many are wrong, how many the "
+            "list misses.",
+        ),
+    ] = 0,
+    blind: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share decided without the model's opinion: does it sway you?",
+        ),
+    ] = 0.1,
+    share: Annotated[
+        str,
+        typer.Option(metavar="ANN,BOB", help="Deal the queue out to these; else all see all."),
+    ] = "",
+    overlap: Annotated[
+        float, typer.Option(min=0, max=1, help="With --share: the part that everybody gets.")
+    ] = 0.1,
     reviewer: Annotated[str | None, typer.Option(help="Your name; else the account's.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -73,9 +99,11 @@ def review(
         say_what_next(carry(loaded, carry_over), loaded, results)
         return
     run = Run(results / loaded.run)
-    queue = load_queue(loaded, run, scope)
+    names = tuple(filter(None, (clean_name(name) for name in share.split(","))))
+    shares = Shares(names, overlap) if names else None
+    queue = load_queue(loaded, run, scope, audit=audit, shares=shares, blind=blind)
     tell_since(queue.since)
-    for note in queue.journal.notes:
+    for note in [*queue.journal.notes, *queue.notes]:
         say(f"note: {note}", sys.stderr)
     name = reviewer or account_name()
     if terminal:

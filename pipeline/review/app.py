@@ -4,31 +4,42 @@ Nothing is said to be saved before the journal is on disk.
 """
 
 import json
-import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote
 
 import jinja2
+import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from pipeline.corrections.decision import Decision
-from pipeline.corrections.journal import StaleError
-from pipeline.corrections.queue import SHOWS, Item, Queue
+from pipeline.corrections.decision import Decision, clean_name
+from pipeline.corrections.findings import (
+    find_out,
+    live_sentence,
+    pace_of,
+    plan_sentence,
+    rule_sentence,
+)
+from pipeline.corrections.journal import StaleError, as_lot
+from pipeline.corrections.queue import Item, Queue
+from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
 from pipeline.corrections.votes import consensus, disagree
 from pipeline.frame.errors import DataError, ResourceError
 from pipeline.frame.messages import readable
 from pipeline.review.highlight import Highlighter
 from pipeline.review.security import Access, Gate
+from pipeline.review.view import REVIEWER_COOKIE, Asked, asked, link
 
 PAGE_SIZE = 50
+LOT = 200  # on one screen
+MOST_PAIRS = 30
 STATIC = {"review.css": "text/css", "review.js": "text/javascript"}
-REVIEWER_COOKIE = "reviewer"
 
 
 class ReviewPage:
@@ -41,6 +52,7 @@ class ReviewPage:
         self.highlighter = highlighter
         self.access = access
         self.default_reviewer = reviewer
+        self.likeness: Callable[[str], np.ndarray | None] | None = None
         self.templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(_page_source),
             autoescape=True,
@@ -51,7 +63,10 @@ class ReviewPage:
         routes = [
             Route("/", self.show_list),
             Route("/example", self.show_example),
+            Route("/lot", self.show_lot),
+            Route("/figures", self.show_figures),
             Route("/decide", self.decide, methods=["POST"]),
+            Route("/decide-lot", self.decide_lot, methods=["POST"]),
             Route("/undo", self.undo, methods=["POST"]),
             *[Route(f"/{name}", static_file(name, kind)) for name, kind in STATIC.items()],
         ]
@@ -60,74 +75,125 @@ class ReviewPage:
     # --- pages -------------------------------------------------------------------------------
 
     def show_list(self, request: Request) -> Response:
-        view = self._view(request)
-        found = self._select(view)
+        ask = self._ask(request)
+        found = self.queue.find(ask.view, ask.reviewer, self.likeness)
         first = _whole_number(request.query_params.get("first", "0"))
         first = min(first, max(len(found) - 1, 0)) // PAGE_SIZE * PAGE_SIZE
+        items = [self.queue.items[place] for place in found[first : first + PAGE_SIZE]]
         return self._page(
             "list.html",
-            view,
-            items=found[first : first + PAGE_SIZE],
+            ask,
+            items=[self.queue.shown(item, ask.view, ask.reviewer) for item in items],
             first=first,
             found=len(found),
             page_size=PAGE_SIZE,
             queue=self.queue,
-            shows=SHOWS,
+            shows=[show for show in SHOWS if show != "audit" or self.queue.audit],
+            sorts=SORTS,
+            pairs=self._pairs(ask),
+            splits=sorted(set(self.queue.columns.split.tolist())),
         )
+
+    def _pairs(self, ask: Asked) -> list[tuple[str, str, int]]:
+        """Return the pairs of classes in a view but for its own pair, the most frequent first."""
+        names = self.queue.source.class_names
+        view = replace(ask.view, given="", suggested="")
+        kept = self.queue.mask(view, ask.reviewer) & ~self._hidden(ask)
+        counts = pair_counts(self.queue.columns, kept)
+        return [(names[g], names[s], count) for g, s, count in counts[:MOST_PAIRS]]
+
+    def _hidden(self, ask: Asked) -> np.ndarray:
+        """Return (n,) which items are still to be decided without the model."""
+        return self.queue.hidden(ask.reviewer, blind=ask.view.blind)
 
     def show_example(self, request: Request) -> Response:
-        view = self._view(request)
-        item = self._item(request.query_params.get("id", ""))
-        if item is None:
+        ask = self._ask(request)
+        whole = self._item(request.query_params.get("id", ""))
+        if whole is None:
             return PlainTextResponse("no such example\n", 404)
+        view, reviewer = ask.view, ask.reviewer
+        item = self.queue.shown(whole, view, reviewer)
         # The list keeps an item that was just decided: previous and next go by its place.
-        around = [i for i in self._select(view) if i.id != item.id]
-        place = self.queue.places[item.id]
-        before = [i for i in around if self.queue.places[i.id] < place]
-        after = [i for i in around if self.queue.places[i.id] > place]
+        before, after = self.queue.around(whole.id, view, reviewer, self.likeness)
         decisions = self.queue.decisions(item)
+        how = self.queue.how(whole, reviewer, blind=view.blind)
         return self._page(
             "example.html",
-            view,
+            ask,
             item=item,
+            how=how,
             pieces=self.highlighter.pieces(item),
-            previous=before[-1] if before else None,
-            next=after[0] if after else None,
-            next_open=self.queue.next_open(item.id, query=view["q"], reviewer=view["reviewer"]),
-            decisions=decisions,
-            mine=decisions.get(view["reviewer"]),
-            version=self.queue.journal.standing.versions[item.id, view["reviewer"]],
+            previous=before,
+            next=after,
+            next_open=self.queue.next_open(whole.id, view=view, reviewer=reviewer),
+            decisions={} if how else decisions,
+            mine=decisions.get(reviewer),
+            version=self.queue.journal.standing.versions[item.id, reviewer],
             choices=self.queue.choices(item),
             class_index=self.queue.class_index,
+            live=live_sentence(self.queue.listed(reviewer)),
         )
 
-    def _page(self, name: str, view: dict[str, Any], **values: Any) -> Response:
+    def show_lot(self, request: Request) -> Response:
+        """The items of a view, or those named, on one screen, to be decided together."""
+        ask = self._ask(request)
+        named = request.query_params.getlist("id")
+        open_ = replace(ask.view, show="open")
+        places = self.queue.find(open_, ask.reviewer, self.likeness)
+        if named:
+            wanted = {self.queue.places[i] for i in named if i in self.queue.places}
+            places = np.array([place for place in places if place in wanted], int)
+        places = places[~self._hidden(ask)[places]]
+        items = [self.queue.items[place] for place in places[:LOT]]
+        versions = self.queue.journal.standing.versions
+        return self._page(
+            "lot.html",
+            ask,
+            items=items,
+            found=len(places),
+            seen={item.id: versions[item.id, ask.reviewer] for item in items},
+            choices=self.queue.source.class_names,
+            suggested={item.suggested for item in items},
+        )
+
+    def show_figures(self, request: Request) -> Response:
+        """How right the list is, what to expect, when to stop."""
+        ask = self._ask(request)
+        queue, mine = self.queue, self.queue.listed(ask.reviewer)
+        found = find_out(queue)
+        seconds = pace_of(queue, ask.reviewer)
+        return self._page(
+            "figures.html",
+            ask,
+            live=live_sentence(mine),
+            rule=rule_sentence(mine, ask.one_in),
+            one_in=ask.one_in,
+            found=found,
+            plans=[plan_sentence(plan, seconds) for plan in found.plans],
+            audit_drawn=len(queue.audited),
+        )
+
+    def _page(self, name: str, ask: Asked, **values: Any) -> Response:
+        progress = self.queue.progress(ask.reviewer)
         html = self.templates.get_template(name).render(
-            view=view,
+            view=ask.view,
+            reviewer=ask.reviewer,
             run=self.queue.run,
             dataset=self.queue.dataset,
             scope=self.queue.scope,
             journal=str(self.queue.journal.path),
-            notes=self.queue.journal.notes,
-            progress=self.queue.progress(view["reviewer"]),
-            last=self.queue.last(view["reviewer"]),
+            notes=[*self.queue.journal.notes, *self.queue.notes],
+            progress=progress,
+            last=self.queue.last(ask.reviewer),
             page_token=self.access.page_token,
             **values,
         )
         return HTMLResponse(html.encode("utf-8", "replace"))
 
-    def _view(self, request: Request) -> dict[str, str]:
+    def _ask(self, request: Request) -> Asked:
         self.queue.journal.refresh()
-        show = request.query_params.get("show", "all")
-        reviewer = unquote(request.cookies.get(REVIEWER_COOKIE, "")) or self.default_reviewer
-        return {
-            "show": show if show in SHOWS else "all",
-            "q": request.query_params.get("q", "")[:200],
-            "reviewer": reviewer[:60],
-        }
-
-    def _select(self, view: dict[str, str]) -> list[Item]:
-        return self.queue.select(show=view["show"], query=view["q"], reviewer=view["reviewer"])
+        self.queue.follow()
+        return asked(request, self.default_reviewer)
 
     def _item(self, id_: str) -> Item | None:
         place = self.queue.places.get(id_)
@@ -137,8 +203,11 @@ class ReviewPage:
 
     async def decide(self, request: Request) -> Response:
         return await self._change(
-            request, self._decide, {"id", "decision", "label", "note", "seen"}
+            request, self._decide, {"id", "decision", "label", "note", "seen", "how"}
         )
+
+    async def decide_lot(self, request: Request) -> Response:
+        return await self._change(request, self._decide_lot, {"seen", "decision", "label", "note"})
 
     async def undo(self, request: Request) -> Response:
         return await self._change(request, self._undo, set())
@@ -175,32 +244,44 @@ class ReviewPage:
             values["label"],
             reviewer=values["reviewer"],
             note=_text(values["note"]).strip(),
+            how=None if values["how"] is None else _text(values["how"]),
         )
         if decision.decision == "undo" or decision.id not in self.queue.places:
             raise DataError("no such example or decision")
-        seen = values["seen"]
-        if type(seen) is not int:
-            raise ValueError("seen is not a number")
-        self.queue.journal.append([decision], seen=[seen])
+        self.queue.journal.append([decision], seen=[_version(values["seen"])])
         return decision.id
+
+    def _decide_lot(self, values: dict[str, Any]) -> list[str]:
+        """Decide on many; "suggested" takes the suggestion of each, "keep" its given label."""
+        seen, kind = values["seen"], _text(values["decision"])
+        if not isinstance(seen, dict) or not 0 < len(seen) <= LOT or kind == "undo":
+            raise ValueError("not what this page sends")
+        made = []
+        for id_ in seen:
+            item = self._item(id_)
+            if item is None:
+                raise DataError("no such example")
+            label = {"keep": item.given, "suggested": item.suggested}.get(kind, values["label"])
+            decision = "relabel" if kind == "suggested" else kind
+            if decision == "relabel" and label == item.given:
+                decision = "keep"
+            made.append(
+                self.queue.source.decide(
+                    id_,
+                    decision,
+                    label,
+                    reviewer=values["reviewer"],
+                    note=_text(values["note"]).strip(),
+                )
+            )
+        self.queue.journal.append(as_lot(made), seen=[_version(seen[d.id]) for d in made])
+        return [decision.id for decision in made]
 
     def _undo(self, values: dict[str, Any]) -> list[str]:
         ids = self.queue.undo(values["reviewer"])
         if not ids:
             raise DataError("There is nothing to undo.")
         return ids
-
-
-def clean_name(value: Any) -> str:
-    """Return a reviewer's name in one spelling: NFC, single spaces; ValueError if it is no text."""
-    return " ".join(unicodedata.normalize("NFC", _text(value)).split())
-
-
-def link(path: str, view: dict[str, str], **more: Any) -> str:
-    """Return an address of this page that keeps filter and search."""
-    kept = {"show": view["show"] if view["show"] != "all" else "", "q": view["q"]} | more
-    query = urlencode({key: value for key, value in kept.items() if value not in ("", 0)})
-    return f"{path}?{query}" if query else path
 
 
 def said(decision: Decision) -> str:
@@ -235,6 +316,12 @@ def _page_source(name: str) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
+    return value
+
+
+def _version(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError("not a number")
     return value
 
 

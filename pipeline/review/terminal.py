@@ -5,12 +5,15 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from pipeline.corrections.decision import clean_name
+from pipeline.corrections.findings import live_sentence
 from pipeline.corrections.journal import StaleError
 from pipeline.corrections.queue import KEYS, Item, Queue
+from pipeline.corrections.selection import View
 from pipeline.corrections.votes import disagree
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import for_terminal, readable
-from pipeline.review.app import clean_name, probability_text, said
+from pipeline.review.app import probability_text, said
 
 HELP = (
     "k keep · s suggestion · 1-9 class · c TEXT the class with TEXT in its name · d drop · "
@@ -76,12 +79,12 @@ class Session:
         decision = self._decision(command, item)
         return item if decision is None else self._decide(item, *decision)
 
-    def show(self, item: Item) -> None:
+    def show(self, whole: Item) -> None:
+        item = self.queue.shown(whole, View(), self.reviewer)
+        how = self.queue.how(whole, self.reviewer)
         progress = self.queue.progress(self.reviewer)
-        title = (
-            f"scope {self.queue.scope} · rank {item.rank or '–'} · {item.id} · "
-            f"{progress['left']:,} left"
-        )
+        where = "without the model's opinion" if how else f"rank {item.rank or '–'}"
+        title = f"scope {self.queue.scope} · {where} · {item.id} · {progress['left']:,} left"
         text = for_terminal(readable(item.text))
         self.console.print(Panel(Text(text), title=Text(for_terminal(title)), title_align="left"))
         names = []
@@ -96,7 +99,7 @@ class Session:
             names.append(f"and {len(choices) - len(shown)} others: c TEXT")
         self.console.print(Columns([Text(name) for name in names], padding=(0, 3)))
         decisions = self.queue.decisions(item)
-        if decisions:
+        if decisions and not how:
             votes = ", ".join(f"{who}: {said(d)}" for who, d in decisions.items())
             self.say(f"{'DISPUTED ' if disagree(decisions.values()) else ''}{votes}")
 
@@ -104,6 +107,7 @@ class Session:
         self.console.print(Text(for_terminal(text)))
 
     def _decision(self, command: str, item: Item) -> tuple[str, str | None] | None:
+        item = self.queue.shown(item, View(), self.reviewer)
         names = self.queue.choices(item)
         if command in ("d", "u"):
             return {"d": "drop", "u": "unsure"}[command], None
@@ -119,7 +123,12 @@ class Session:
     def _decide(self, item: Item, decision: str, label: str | None) -> Item | None:
         journal = self.queue.journal
         made = self.queue.source.decide(
-            item.id, decision, label, reviewer=self.reviewer, note=self.note
+            item.id,
+            decision,
+            label,
+            reviewer=self.reviewer,
+            note=self.note,
+            how=self.queue.how(item, self.reviewer),
         )
         try:
             journal.append([made], seen=[journal.standing.versions[item.id, self.reviewer]])
@@ -127,7 +136,8 @@ class Session:
             self.say("You decided on this in another window; this is how it stands now.")
             return item
         self.note = ""
-        self.say(f"saved: {item.id} {said(made)}")
+        live = live_sentence(self.queue.listed(self.reviewer))
+        self.say(f"saved: {item.id} {said(made)}{f'. {live}' if live else ''}")
         found = self.queue.next_open(item.id, query=self.query, reviewer=self.reviewer)
         if found is None and self.query:
             self.say(f"Nothing left that contains {self.query!r}; on with the others.")

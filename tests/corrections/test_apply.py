@@ -6,7 +6,7 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.corrections.apply import apply_journal, load_source
 from pipeline.corrections.journal import Journal, encode_line
-from pipeline.corrections.queue import load_queue
+from pipeline.corrections.load import load_queue
 from pipeline.data.examples import fingerprint
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError

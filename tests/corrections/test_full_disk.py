@@ -13,8 +13,8 @@ from rich.console import Console
 
 from pipeline.corrections.decision import Source
 from pipeline.corrections.journal import Journal, encode_line
+from pipeline.corrections.load import load_queue
 from pipeline.corrections.merge import take_back
-from pipeline.corrections.queue import load_queue
 from pipeline.exchange.__main__ import export, import_
 from pipeline.frame.cli import exit_code_of
 from pipeline.frame.errors import ResourceError
@@ -193,7 +193,7 @@ def test_a_journal_is_read_again_and_written_under_one_lock(
     monkeypatch.setattr(journal, "_read_new", reads)
     journal.append([decide(source, "train/0")])
     monkeypatch.setattr(os, "fsync", syncs)
-    journal.append([decide(source, "train/1")], seen=0)
+    journal.append([decide(source, "train/1")], seen=[0])
     assert held == {"while it is read": True, "until it is on disk": True}
     assert not is_locked(journal.path, fcntl.LOCK_EX)
 

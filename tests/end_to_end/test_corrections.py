@@ -10,7 +10,8 @@ import pytest
 from pipeline.compare import compare
 from pipeline.config.load import Loaded
 from pipeline.corrections.effect import corrected_labels
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.load import load_queue
+from pipeline.corrections.queue import Queue
 from pipeline.data.prepared import load_class_names, load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, ConfigError

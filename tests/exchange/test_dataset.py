@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.load import load_queue
+from pipeline.corrections.queue import Queue
 from pipeline.exchange import dataset
 from pipeline.exchange.__main__ import import_
 from pipeline.frame.errors import ConfigError

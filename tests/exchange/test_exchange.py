@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.corrections.journal import Journal, encode_line
+from pipeline.corrections.load import load_queue
 from pipeline.corrections.merge import take_back
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.queue import Queue
 from pipeline.exchange import argilla, huggingface, label_studio
 from pipeline.exchange import csv as spreadsheet
 from pipeline.exchange.__main__ import export

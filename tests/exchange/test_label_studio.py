@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from pipeline.corrections.journal import Journal
+from pipeline.corrections.load import load_queue
 from pipeline.corrections.merge import take_back
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.queue import Queue
 from pipeline.exchange import label_studio
 from tests.guard import PATIENCE
 from tests.review.site import load_tiny, make_examples, write_run

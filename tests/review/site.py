@@ -5,17 +5,18 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.config.load import Loaded, load_config
-from pipeline.corrections.queue import load_queue
+from pipeline.corrections.load import load_queue
 from pipeline.data.examples import Examples, group_texts
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
@@ -30,6 +31,7 @@ from tests.tiny import save_records
 NUM_EXAMPLES, NUM_ISSUES = 80, 60
 TOP = {"all": 0.9, "train": 0.8, "test": 0.7}
 Make = Any
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def make_examples(texts: list[str] | None = None, names: tuple[str, ...] = ("neg", "pos")):
@@ -120,7 +122,14 @@ class Site:
         return answer.status, text, answer.headers
 
     def decide(self, id_: str, decision: str = "keep", label: Any = None, **more: Any):
-        values = {"id": id_, "decision": decision, "label": label, "note": "", "seen": 0}
+        values = {
+            "id": id_,
+            "decision": decision,
+            "label": label,
+            "note": "",
+            "seen": 0,
+            "how": None,
+        }
         body = json.dumps(values | {"reviewer": "Ann"} | more).encode()
         status, text, _ = self.ask("/decide", "POST", body)
         return status, json.loads(text)
@@ -131,12 +140,14 @@ class Site:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Make]:
-    """Yield a function (examples, scope, **options of write_run) -> Site; stops what it started."""
+    """Yield a function (examples, scope, options of load_queue, **options of write_run) -> Site."""
     running = []
 
-    def start(examples: Examples, scope: str = "all", **options: Any) -> Site:
+    def start(
+        examples: Examples, scope: str = "all", queued: Mapping[str, Any] = NOTHING, **options: Any
+    ) -> Site:
         run = write_run(folder / "results" / "tiny", examples, **options)
-        queue = load_queue(load_tiny(folder), run, scope)
+        queue = load_queue(load_tiny(folder), run, scope, **queued)
         listener = listen("127.0.0.1", 0)
         access = Access("127.0.0.1", listener.getsockname()[1])
         highlighter = Highlighter(run, scope)

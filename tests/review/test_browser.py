@@ -164,6 +164,127 @@ def test_of_150_classes_the_probable_come_first_and_the_others_are_found(chromiu
     window.context.close()
 
 
+FOUR = ("billing", "sales", "technical", "other")
+
+
+@pytest.fixture
+def four(chromium: Any, serve_run: Any) -> Iterator[tuple[Window, Site]]:
+    """A site of four classes, 160 issues in four pairs of 40; each wait is of the page itself."""
+    texts = [f"message {i} about {FOUR[i % 4]}" for i in range(160)]
+    site = serve_run(make_examples(texts, FOUR), num_issues=160)
+    window = Window(chromium, site)
+    yield window, site
+    window.context.close()
+    assert window.problems == []
+
+
+def test_a_pair_forty_together_and_one_undo_by_keyboard(four):
+    window, site = four
+    page = window.page
+    page.keyboard.press("f")
+    assert page.evaluate("document.activeElement.className") == "pair"
+    assert "40" in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("ArrowRight")
+    window.press("Enter")
+    assert page.locator("a.row").count() == 40
+    given, suggested = (
+        page.locator(f"input[name={n}]").input_value() for n in ("given", "suggested")
+    )
+    assert (given, suggested) == ("sales", "technical")
+    window.press("t")
+    assert page.locator(".pick:checked").count() == 40
+    if SCREENSHOTS:
+        page.screenshot(path=Path(SCREENSHOTS) / "lot-1280-light.png")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("x")
+    assert page.locator("#chosen").inner_text() == "39 selected"
+    page.keyboard.press("x")
+    window.press("s")
+    assert "40 decisions" in page.locator("#status").inner_text()
+    lines = site.lines()
+    assert len(lines) == 40 and {line["label"] for line in lines} == {"technical"}
+    assert {line["lot_size"] for line in lines} == {40} and len({x["lot"] for x in lines}) == 1
+    assert "40 of 160" in window.progress()
+    window.press("z")
+    assert "undone: 40 decisions" in page.locator("#status").inner_text()
+    assert "0 of 160" in window.progress() and len(site.lines()) == 80
+
+
+def test_some_are_selected_in_the_list_and_get_a_class_together(four):
+    window, site = four
+    for _ in range(3):
+        window.page.keyboard.press("ArrowDown")
+        window.page.keyboard.press("x")
+    window.press("t")
+    assert window.page.locator(".pick:checked").count() == 3
+    window.page.keyboard.press("c")
+    window.page.keyboard.type("other")
+    window.press("Enter")
+    assert [(line["id"], line["label"]) for line in site.lines()] == [
+        (f"train/{i}", "other") for i in range(3)
+    ]
+
+
+def test_filters_by_kind_score_and_sort(four):
+    window, _ = four
+    page = window.page
+    base = page.url.split("?")[0]
+    for query, rows in (
+        ("kind=mixed", 0), ("kind=plain", 50), ("low=5", 0), ("high=5", 50), ("split=test", 50),
+        ("given=nothing", 0), ("sort=probability", 50), ("sort=pair", 50), ("low=x&high=200", 50),
+    ):  # fmt: skip
+        page.goto(f"{base}?{query}")
+        assert page.locator("a.row").count() == rows, query
+        if not rows:
+            assert "No example fits these filters." in page.locator(".empty").inner_text()
+    page.goto(f"{base}?sort=pair")
+    assert len(set(page.locator("a.row .labels").all_inner_texts()[:40])) == 1
+
+
+def test_figures_say_how_right_the_list_is(four):
+    window, site = four
+    for i in range(30):
+        site.decide(
+            f"train/{i}", "drop" if i < 20 else "keep", label=None if i < 20 else FOUR[i % 4]
+        )
+    window.press("i")
+    assert "20 of your first 30 were wrong; expect" in window.page.locator("#live").inner_text()
+    assert "only an audit can tell" in window.page.locator(".plan").first.inner_text()
+    window.page.locator("#one-in").fill("2")
+    window.page.locator("#one-in").press("Enter")
+    window.page.locator("#rule", has_text="fewer than 1 in 2").wait_for()
+    if SCREENSHOTS:
+        window.page.screenshot(path=Path(SCREENSHOTS) / "figures-1280-light.png", full_page=True)
+
+
+def test_audit_and_blind_items_show_nothing_of_the_model(chromium, serve_run):
+    texts = [f"message {i} about {FOUR[i % 4]}" for i in range(160)]
+    site = serve_run(make_examples(texts, FOUR), queued={"audit": 20}, num_issues=40)
+    window = Window(chromium, site)
+    page, queue = window.page, site.page.queue
+    audited = [i for i in sorted(queue.audited) if queue.items[queue.places[i]].rank is None]
+    window.open(audited[0])
+    said = page.locator("main").inner_text()
+    assert "without the model" in said and "suggested" not in said and "%" not in said
+    assert page.locator("mark, .is-suggested, meter").count() == 0
+    window.press("k")
+    assert site.lines()[0]["how"] == "audit"
+    page.goto(page.url.split("/example")[0] + "/?show=audit")
+    assert page.locator("a.row").count() == 20
+    page.goto(page.url.split("?")[0])
+    page.keyboard.press("b")
+    page.locator(".places .chip", has_text="blind").wait_for()
+    assert page.locator("bdi.suggested").count() <= 1  # of the one decided
+    window.open(next(i.id for i in queue.items if i.id not in queue.audited))
+    assert page.locator(".is-suggested, meter").count() == 0
+    window.press("k")
+    assert site.lines()[1]["how"] == "blind"
+    window.press("p")
+    assert page.locator("meter").count() == 4  # one has decided: now all is shown
+    assert window.problems == []
+    window.context.close()
+
+
 def test_search_note_and_moving_by_keyboard(window, site):
     window.page.keyboard.press("/")
     window.page.keyboard.type("number 7 ")

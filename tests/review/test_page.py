@@ -68,7 +68,7 @@ def test_a_line_that_another_process_wrote_is_seen(site: Site):
     assert "Bob" in site.ask("/example?id=train/0")[1]
 
 
-BODY = {"id": "train/0", "decision": "keep", "label": "neg", "note": "", "seen": 0}
+BODY = {"id": "train/0", "decision": "keep", "label": "neg", "note": "", "seen": 0, "how": None}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.load import load_queue
+from pipeline.corrections.queue import Queue
 from pipeline.exchange.__main__ import export
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, ConfigError

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.corrections.journal import Journal
-from pipeline.corrections.queue import Queue, load_queue
+from pipeline.corrections.load import load_queue
+from pipeline.corrections.queue import Queue
 from pipeline.review.terminal import Session
 from tests.review.site import load_tiny, make_examples, write_run
 

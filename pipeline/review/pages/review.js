@@ -101,10 +101,26 @@ function decide(decision, label) {
   return alone(async () => {
     const saved = await send("/decide", {
       id: page.id, decision, label: label ?? null, note: $("#note").value, seen: Number(page.seen),
+      how: page.how || null,
     });
     if (saved === null) return;
     localStorage.removeItem(draft());
     await show(page.open);
+  });
+}
+
+function decideLot(decision, label) {
+  if (!isNamed()) return;
+  const picked = [...document.querySelectorAll(".pick:checked")];
+  if (!picked.length) return fail("Nothing is selected.");
+  return alone(async () => {
+    const seen = Object.fromEntries(picked.map((box) => [box.value, Number(box.dataset.seen)]));
+    const saved = await send("/decide-lot", {
+      seen, decision, label: label ?? null, note: $("#note").value,
+    });
+    if (saved === null) return;
+    await show(page.list);
+    say(`saved: ${saved.length} decisions · z takes them all back`);
   });
 }
 
@@ -116,6 +132,15 @@ function undo() {
     say("undone: " + (saved.length === 1 ? saved[0] : saved.length + " decisions"));
   });
 }
+
+// Of the view, not of an example: a cookie, and the page once more.
+function setCookie(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=strict`;
+  return alone(() => show(location.href, { push: false }));
+}
+
+const toggleBlind = () =>
+  setCookie("blind", /(^|; )blind=1/.test(document.cookie) ? "0" : "1");
 
 function press(selector) {
   const button = $(selector);
@@ -137,6 +162,7 @@ function find(text) {
 }
 
 function arrive() {
+  count();
   if (page.page === "example") {
     const kept = localStorage.getItem(draft());
     if (kept !== null) $("#note").value = kept;
@@ -161,10 +187,49 @@ function search() {
 // --- the list -------------------------------------------------------------------------------------
 
 function moveRow(step) {
-  const rows = [...document.querySelectorAll("a.row")];
+  const rows = [...document.querySelectorAll("a.row, .pickrow .pick")];
   const now = rows.indexOf(document.activeElement);
   const row = rows[Math.min(Math.max(now + step, 0), rows.length - 1)];
   if (row) row.focus();
+}
+
+function movePair(step) {
+  const pairs = [...document.querySelectorAll(".pair")];
+  const now = pairs.indexOf(document.activeElement);
+  if (now >= 0) pairs[Math.min(Math.max(now + step, 0), pairs.length - 1)].focus();
+}
+
+const move = (step) =>
+  document.activeElement?.classList.contains("pair") ? movePair(step) : moveRow(step);
+
+function openFilters() {
+  const filters = $("#filters");
+  filters.open = true;
+  ($(".pair") ?? filters.querySelector("input"))?.focus();
+}
+
+function pick() {
+  const row = document.activeElement.closest("li");
+  const box = row?.querySelector(".pick");
+  if (!box) return;
+  box.checked = !box.checked;
+  count();
+}
+
+function count() {
+  const chosen = $("#chosen");
+  if (chosen) chosen.textContent = document.querySelectorAll(".pick:checked").length + " selected";
+}
+
+// What is selected, else all that the filters show.
+function together() {
+  const picked = [...document.querySelectorAll(".pick:checked")];
+  const link = $("#together")?.getAttribute("href");
+  if (!picked.length) {
+    if (link) return go(link);
+    return fail("Select some with x, or filter first: then t decides on them together.");
+  }
+  return go("/lot?" + picked.map((box) => "id=" + encodeURIComponent(box.value)).join("&"));
 }
 
 const openFirst = () => go($("a.row")?.getAttribute("href"));
@@ -186,17 +251,44 @@ const KEYS = {
   list: {
     n: () => moveRow(1),
     p: () => moveRow(-1),
+    ArrowDown: () => move(1),
+    ArrowUp: () => move(-1),
+    ArrowRight: () => movePair(1),
+    ArrowLeft: () => movePair(-1),
+    Enter: openFirst,
+    f: openFilters,
+    x: pick,
+    t: together,
+  },
+  lot: {
+    n: () => moveRow(1),
+    p: () => moveRow(-1),
     ArrowDown: () => moveRow(1),
     ArrowUp: () => moveRow(-1),
-    Enter: openFirst,
+    x: pick,
+    s: () => press('[data-lot="suggested"]'),
+    k: () => press('[data-lot="keep"]'),
+    d: () => press('[data-lot="drop"]'),
+    u: () => press('[data-lot="unsure"]'),
+    c: () => $("#find").focus(),
+    m: () => $("#note").focus(),
+    l: () => go(page.list),
   },
+  figures: { l: () => go(page.list) },
+};
+
+const EVERYWHERE = {
+  z: undo,
+  "/": search,
+  b: toggleBlind,
+  i: () => go($(".places a[title=i]").getAttribute("href")),
 };
 
 function actionOf(key) {
   if (page.page === "example" && /^[1-9]$/.test(key)) {
     return () => press(`.class[data-key="${key}"]`);
   }
-  return { ...KEYS[page.page], z: undo, "/": search }[key];
+  return { ...KEYS[page.page], ...EVERYWHERE }[key];
 }
 
 function act(key) {
@@ -207,9 +299,10 @@ function act(key) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target instanceof HTMLInputElement) return inField(event);
+  const isBox = event.target.type === "checkbox";
+  if (event.target.matches("input, select") && !isBox) return inField(event);
   // A link or a button that has the focus keeps its Enter.
-  if (event.key === "Enter" && event.target.closest("a, button")) return;
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   if (event.repeat && !event.key.startsWith("Arrow")) return;
   if (busy) {
     if (waiting.length < MOST_WAITING && actionOf(event.key)) waiting.push(event.key);
@@ -224,12 +317,15 @@ document.addEventListener("keydown", (event) => {
 
 function inField(event) {
   const id = event.target.id;
-  if (event.key === "Enter" && id === "find") {
+  if (event.key === "Enter" && id === "find" && page.page === "lot") {
+    event.preventDefault();
+    if (event.target.value) decideLot("relabel", event.target.value);
+  } else if (event.key === "Enter" && id === "find") {
     event.preventDefault();
     const found = find(event.target.value);
     if (event.target.value.trim() && found.length) found[0].click();
     else event.target.blur();
-  } else if (event.key === "Escape" || (event.key === "Enter" && id !== "search")) {
+  } else if (event.key === "Escape" || (event.key === "Enter" && !event.target.form)) {
     if (id === "find") {
       event.target.value = "";
       find("");
@@ -248,6 +344,7 @@ document.addEventListener("click", (event) => {
   }
   const button = event.target.closest("button");
   if (button?.dataset.decision) decide(button.dataset.decision, button.dataset.label);
+  else if (button?.dataset.lot) decideLot(button.dataset.lot);
   else if (button?.id === "undo") undo();
 });
 
@@ -260,10 +357,12 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("input", (event) => {
   if (event.target.id === "note") localStorage.setItem(draft(), event.target.value);
-  if (event.target.id === "find") find(event.target.value);
+  if (event.target.id === "find" && page.page === "example") find(event.target.value);
 });
 
 document.addEventListener("change", (event) => {
+  if (event.target.classList.contains("pick")) count();
+  if (event.target.id === "one-in") setCookie("stop", parseInt(event.target.value, 10) || 10);
   if (event.target.id !== "reviewer") return;
   document.cookie =
     "reviewer=" + encodeURIComponent(event.target.value.trim().slice(0, 60)) +

@@ -1,0 +1,141 @@
+"""Ways through the list: what a view shows, and in which order. All of it in arrays."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+SHOWS = ("all", "open", "decided", "disagree", "audit")
+SORTS = ("rank", "probability", "pair", "like")
+KINDS = ("", "plain", "mixed")
+MIXED = 0.2  # the two most probable classes are nearer than that
+
+
+@dataclass(frozen=True)
+class View:
+    """What a person asks to see.
+
+    show: open: not decided by them; decided: by anybody. query: in text or id. given, suggested:
+    class names. low, high: percent that the given label has. kind: mixed: no class is clearly the
+    most probable. like: the id that `sort` "like" compares with. column, value: of the metadata.
+    blind: nothing of the model until one has decided.
+    """
+
+    show: str = "all"
+    query: str = ""
+    given: str = ""
+    suggested: str = ""
+    split: str = ""
+    low: float | None = None
+    high: float | None = None
+    kind: str = ""
+    sort: str = "rank"
+    like: str = ""
+    column: str = ""
+    value: str = ""
+    blind: bool = False
+
+    @property
+    def asks_the_model(self) -> bool:
+        """Return whether it filters by what the model says."""
+        bounds = self.low is not None or self.high is not None
+        return bool(self.suggested or self.kind or bounds)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Return whether it shows less than a tab does."""
+        return replace(self, show="all", sort="rank", like="", blind=False) != View()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of the items, (n,) each. Class indices; -1 for none.
+
+    confidence: of the given label; nan without a prediction. margin: between the two most
+    probable classes. rank: place in the list, a large number for an item that is no issue.
+    """
+
+    given: np.ndarray
+    suggested: np.ndarray
+    split: np.ndarray
+    confidence: np.ndarray
+    margin: np.ndarray
+    rank: np.ndarray
+    metadata: dict[str, np.ndarray]
+
+    @property
+    def is_mixed(self) -> np.ndarray:
+        return np.asarray(self.margin < MIXED)
+
+
+def columns_of(items: list[Any], class_index: dict[str, int], metadata: dict[str, Any]) -> Columns:
+    """Return the columns of items."""
+    probs = [item.pred_probs for item in items]
+    own = [
+        np.nan if p is None else p[class_index[i.given]] for p, i in zip(probs, items, strict=True)
+    ]
+    return Columns(
+        given=np.array([class_index[item.given] for item in items], np.int32),
+        suggested=np.array(
+            [class_index[item.suggested] if item.suggested else -1 for item in items], np.int32
+        ),
+        split=np.array([item.split for item in items]),
+        confidence=np.array(own, np.float64),
+        margin=np.array([np.nan if p is None else margin_of(p) for p in probs], np.float64),
+        rank=np.array([item.rank or len(items) + 1 for item in items], np.int64),
+        metadata={
+            name: np.array([values.get(item.id, "") for item in items])
+            for name, values in metadata.items()
+        },
+    )
+
+
+def margin_of(probs: np.ndarray) -> float:
+    """Return how far the most probable class is above the second."""
+    second, first = np.partition(probs, -2)[-2:]
+    return float(first - second)
+
+
+def filtered(columns: Columns, view: View, class_index: dict[str, int]) -> np.ndarray:
+    """Return (n,) which items the filters let through; of show and query nothing is asked."""
+    kept = np.ones(len(columns.given), bool)
+    if view.given:
+        kept &= columns.given == class_index.get(view.given, -2)
+    if view.suggested:
+        kept &= columns.suggested == class_index.get(view.suggested, -2)
+    if view.split:
+        kept &= columns.split == view.split
+    if view.low is not None:
+        kept &= columns.confidence >= view.low / 100
+    if view.high is not None:
+        kept &= columns.confidence <= view.high / 100
+    if view.kind:
+        kept &= columns.is_mixed == (view.kind == "mixed")
+    if view.column:
+        known = columns.metadata.get(view.column)
+        kept &= False if known is None else known == view.value
+    return kept
+
+
+def order_of(columns: Columns, sort: str, likeness: np.ndarray | None = None) -> np.ndarray:
+    """Return (n,) the places in the order of a sort; likeness: (n,) to what one looks at."""
+    first = np.arange(len(columns.given))
+    if sort == "probability":
+        return np.asarray(np.lexsort((first, np.nan_to_num(columns.confidence, nan=2.0))))
+    if sort == "pair":
+        pairs = columns.given.astype(np.int64) * (columns.suggested.max(initial=0) + 2)
+        pairs += columns.suggested
+        _, inverse, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+        return np.asarray(np.lexsort((first, pairs, -counts[inverse])))
+    if sort == "like" and likeness is not None:
+        return np.asarray(np.lexsort((first, -likeness)))
+    return first
+
+
+def pair_counts(columns: Columns, kept: np.ndarray) -> list[tuple[int, int, int]]:
+    """Return (given, suggested, how many) of the items kept, the most frequent pair first."""
+    has = kept & (columns.suggested >= 0) & (columns.suggested != columns.given)
+    pairs = np.stack([columns.given[has], columns.suggested[has]], axis=1)
+    found, counts = np.unique(pairs, axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(g), int(s), int(c)) for (g, s), c in zip(found[order], counts[order], strict=True)]
