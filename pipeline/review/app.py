@@ -27,6 +27,7 @@ from pipeline.corrections.findings import (
     rule_sentence,
 )
 from pipeline.corrections.journal import StaleError, as_lot
+from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Item, Queue
 from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
 from pipeline.corrections.votes import consensus, disagree
@@ -112,11 +113,12 @@ class ReviewPage:
         if whole is None:
             return PlainTextResponse("no such example\n", 404)
         view, reviewer = ask.view, ask.reviewer
-        item = self.queue.shown(whole, view, reviewer)
+        settles = view.show == "disagree" and bool(self.queue.state.disputed[self._place(whole)])
+        item = whole if settles else self.queue.shown(whole, view, reviewer)
         # The list keeps an item that was just decided: previous and next go by its place.
         before, after = self.queue.around(whole.id, view, reviewer, self.likeness)
         decisions = self.queue.decisions(item)
-        how = self.queue.how(whole, reviewer, blind=view.blind)
+        how = "settle" if settles else self.queue.how(whole, reviewer, blind=view.blind)
         return self._page(
             "example.html",
             ask,
@@ -125,8 +127,8 @@ class ReviewPage:
             pieces=self.highlighter.pieces(item),
             previous=before,
             next=after,
-            next_open=self.queue.next_open(whole.id, view=view, reviewer=reviewer),
-            decisions={} if how else decisions,
+            next_open=after if settles else self._next_open(whole, ask),
+            decisions={} if item is not whole else decisions,
             mine=decisions.get(reviewer),
             version=self.queue.journal.standing.versions[item.id, reviewer],
             choices=self.queue.choices(item),
@@ -171,7 +173,15 @@ class ReviewPage:
             found=found,
             plans=[plan_sentence(plan, seconds) for plan in found.plans],
             audit_drawn=len(queue.audited),
+            people=people(queue),
+            agreement=agreement_of(queue),
         )
+
+    def _next_open(self, item: Item, ask: Asked) -> Item | None:
+        return self.queue.next_open(item.id, view=ask.view, reviewer=ask.reviewer)
+
+    def _place(self, item: Item) -> int:
+        return self.queue.places[item.id]
 
     def _page(self, name: str, ask: Asked, **values: Any) -> Response:
         progress = self.queue.progress(ask.reviewer)

@@ -285,6 +285,29 @@ def test_audit_and_blind_items_show_nothing_of_the_model(chromium, serve_run):
     window.context.close()
 
 
+def test_a_dispute_is_settled_by_keyboard(chromium, site):
+    for id_ in ("train/0", "train/2"):
+        site.decide(id_, label="neg", note="clearly bad")
+        site.decide(id_, "relabel", "pos", reviewer="Bob")
+    window = Window(chromium, site)
+    window.page.goto(f"{window.page.url.split('?')[0]}?show=disagree")
+    window.press("Enter")
+    assert "settles this" in window.page.locator("#settles").inner_text()
+    assert "clearly bad" in window.page.locator(".votes").inner_text()
+    window.press("s")
+    assert window.id == "train/2" and site.lines()[-1]["how"] == "settle"
+    window.press("k")
+    assert window.page.locator("a.row").count() == 0
+    assert site.page.queue.known_wrong() == {"train/0": True, "train/2": False}
+    window.press("z")  # a dispute again
+    assert (
+        window.id == "train/2"
+        and "Reviewers disagree" in window.page.locator(".votes").inner_text()
+    )
+    assert window.problems == []
+    window.context.close()
+
+
 def test_search_note_and_moving_by_keyboard(window, site):
     window.page.keyboard.press("/")
     window.page.keyboard.type("number 7 ")
