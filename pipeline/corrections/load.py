@@ -65,18 +65,10 @@ def load_queue(
 
     items = [item_of(issue["id"], rank) for rank, issue in enumerate(issues, start=1)]
     listed = {item.id for item in items}
-    drawn, notes = None, list[str]()
-    try:
-        path = audit_path(journal.path, scope)
-        if audit:
-            drawn, note = _draw(
-                path, audit, in_scope, pred_probs, listed, source, scope, loaded.config.seed
-            )
-            notes += [note] if note else []
-        else:
-            drawn = load_audit(path, source.fingerprint)
-    except DataError as error:
-        notes.append(str(error))
+    drawn, notes = _audit(
+        audit_path(journal.path, scope), audit, in_scope, pred_probs, listed, source,
+        scope=scope, seed=loaded.config.seed,
+    )  # fmt: skip
     if drawn:
         others = [i for i in drawn.ids if i not in listed and i in position_of]
         items = interleaved(items, [item_of(id_, None) for id_ in mixed_up(others, drawn.seed)])
@@ -88,18 +80,9 @@ def load_queue(
         elif id_ in changed and scope in ("all", changed[id_]["split"]):
             items.append(_dropped_item(changed[id_], names))
     return Queue(
-        loaded.run,
-        run.folder,
-        dataset["name"],
-        scope,
-        items,
-        journal,
-        audit=drawn,
-        shares=shares,
-        blind=blind,
-        notes=notes,
-        since=since,
-    )
+        loaded.run, run.folder, dataset["name"], scope, items, journal,
+        audit=drawn, shares=shares, blind=blind, notes=notes, since=since,
+    )  # fmt: skip
 
 
 def interleaved(issues: list[Item], others: list[Item]) -> list[Item]:
@@ -118,30 +101,38 @@ def mixed_up(ids: list[str], seed: int) -> list[str]:
     return [ids[place] for place in order]
 
 
-def _draw(
+def _audit(
     path: Path,
     total: int,
     in_scope: list[dict[str, Any]],
     pred_probs: np.ndarray,
     listed: set[str],
     source: Source,
+    *,
     scope: str,
     seed: int,
-) -> tuple[Audit, str]:
+) -> tuple[Audit | None, list[str]]:
+    """Return the audit that is there or is asked for, and what a person should know of it."""
     names = {name: i for i, name in enumerate(source.class_names)}
     ids = [example["id"] for example in in_scope]
     given = np.array([names[source.given[id_]] for id_ in ids])
-    return draw_audit(
-        path,
-        total,
-        ids,
-        np.array([example["split"] == "train" for example in in_scope]),
-        pred_probs[np.arange(len(ids)), given].astype(np.float64),
-        np.array([id_ in listed for id_ in ids]),
-        dataset=source.fingerprint,
-        scope=scope,
-        seed=seed,
-    )
+    try:
+        if not total:
+            return load_audit(path, source.fingerprint), []
+        drawn, note = draw_audit(
+            path,
+            total,
+            ids,
+            np.array([example["split"] == "train" for example in in_scope]),
+            pred_probs[np.arange(len(ids)), given].astype(np.float64),
+            np.array([id_ in listed for id_ in ids]),
+            dataset=source.fingerprint,
+            scope=scope,
+            seed=seed,
+        )
+    except DataError as error:
+        return None, [str(error)]
+    return drawn, [note] if note else []
 
 
 def _item(

@@ -41,6 +41,26 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 64
 PORT = 8765
 
+AuditOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        envvar=f"{VARIABLE}AUDIT",
+        help="Labels to draw by chance from the whole scope: how many are wrong, what the list "
+        "misses.",
+    ),
+]
+BlindOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Share decided without the model's opinion: does it sway you?"),
+]
+ShareOption = Annotated[
+    str, typer.Option(metavar="ANN,BOB", help="Deal the queue out to these; else all see all.")
+]
+OverlapOption = Annotated[
+    float, typer.Option(min=0, max=1, help="With --share: the part that everybody gets.")
+]
+
 
 def review(
     config: ConfigOption,
@@ -48,30 +68,10 @@ def review(
     results: ResultsOption = RESULTS,
     scope: ScopeOption = "all",
     terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, no page.")] = False,
-    audit: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            envvar=f"{VARIABLE}AUDIT",
-            help="Labels to draw by chance from the whole scope: how many are wrong, how many the "
-            "list misses.",
-        ),
-    ] = 0,
-    blind: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share decided without the model's opinion: does it sway you?",
-        ),
-    ] = 0.1,
-    share: Annotated[
-        str,
-        typer.Option(metavar="ANN,BOB", help="Deal the queue out to these; else all see all."),
-    ] = "",
-    overlap: Annotated[
-        float, typer.Option(min=0, max=1, help="With --share: the part that everybody gets.")
-    ] = 0.1,
+    audit: AuditOption = 0,
+    blind: BlindOption = 0.1,
+    share: ShareOption = "",
+    overlap: OverlapOption = 0.1,
     reviewer: Annotated[str | None, typer.Option(help="Your name; else the account's.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
