@@ -11,8 +11,9 @@ from rich.table import Table
 from pipeline.frame import artifacts
 from pipeline.frame.cli import run_command
 from pipeline.frame.finished import check_made_from
-from pipeline.frame.record import check_output
+from pipeline.frame.record import changed_keys, check_output, load_record
 from pipeline.frame.run import Run
+from pipeline.frame.stage import stages
 from pipeline.report.summary import figure_text
 
 FIGURES = {
@@ -43,8 +44,34 @@ def compare(first: RunFolder, second: RunFolder) -> None:
         table.add_row(words, figure_text(before), figure_text(after), change_text(before, after))
     console = Console(highlight=False)
     console.print(table)
+    for line in other_settings(*runs):
+        console.print(line, markup=False)
     gone, new = changed_issues(*runs)
     console.print(f"Label issues: {gone:,} of the first are gone, {new:,} are new.")
+
+
+def other_settings(first: Run, second: Run) -> list[str]:
+    """Return what else differs between two runs: settings, the data read, code and versions.
+
+    Before and after corrections only `corrections` does.
+    """
+    records = [[load_record(run.stage(name)) for run in (first, second)] for name in stages()]
+    changes = [line for pair in records for line in changed_keys(*(r["config"] for r in pair))]
+    lines = [f"Another setting: {line}." for line in dict.fromkeys(changes)]
+    fingerprints = [source_fingerprint(run) for run in (first, second)]
+    if fingerprints[0] != fingerprints[1]:
+        lines.append("Another dataset: labels before any correction, texts, ids or splits differ.")
+    for what in ("code", "versions"):
+        if any(before[what] != after[what] for before, after in records):
+            lines.append(f"Other {what}: the two were not made by the same program.")
+    return lines
+
+
+def source_fingerprint(run: Run) -> str:
+    """Return the fingerprint of the dataset before corrections."""
+    dataset = artifacts.load_json(run.dataset)
+    found: str = dataset.get("corrections", {}).get("source_fingerprint", dataset["fingerprint"])
+    return found
 
 
 def at(metrics: dict[str, Any], key: str) -> float:

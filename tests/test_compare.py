@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.compare import change_text, compare
+from pipeline.compare import change_text, compare, other_settings
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
+from pipeline.frame.record import load_record, save_record
 from pipeline.frame.run import Run
 from tests.commands import code_of
-from tests.tiny import command, save_records
+from tests.tiny import command, load_tiny, save_records
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def later(tiny_run: Run, tmp_path: Path) -> Run:
     metrics["issues"]["all"]["count"] -= 1
     metrics["test_accuracy"]["baseline"] += 0.0125
     artifacts.save_json(run.metrics, metrics)
-    save_records(run)
+    save_records(run, load_tiny())
     return run
 
 
@@ -68,6 +69,30 @@ def test_issues_gone_and_new_are_counted(
     assert "1 of the first are gone, 2 are new." in capsys.readouterr().out
     compare(later.folder, later.folder)
     assert "0 of the first are gone, 0 are new." in capsys.readouterr().out
+
+
+def test_what_else_differs_is_said(
+    tiny_run: Run, later: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a gain by more epochs would be taken for one by corrections."""
+    assert other_settings(tiny_run, later) == []
+    save_records(later, load_tiny("model.epochs=9", "corrections=j.jsonl"))
+    compare(tiny_run.folder, later.folder)
+    out = capsys.readouterr().out
+    assert "Another setting: model.epochs 4 -> 9.\n" in out
+    assert 'Another setting: corrections null -> "j.jsonl".' in out
+    dataset = artifacts.load_json(later.dataset)
+    artifacts.save_json(later.dataset, dataset | {"fingerprint": "sha256:other"})
+    assert any("Another dataset" in line for line in other_settings(tiny_run, later))
+    corrected = {"corrections": {"source_fingerprint": dataset["fingerprint"]}}
+    artifacts.save_json(later.dataset, dataset | {"fingerprint": "sha256:x"} | corrected)
+    assert not any("Another dataset" in line for line in other_settings(tiny_run, later))
+    record = load_record(later.stage("crossval"))
+    save_record(later.stage("crossval"), record | {"versions": {"keras": "0"}, "code": "other"})
+    assert [line.split(":")[0] for line in other_settings(tiny_run, later)][-2:] == [
+        "Other code",
+        "Other versions",
+    ]
 
 
 @pytest.mark.parametrize(

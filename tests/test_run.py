@@ -13,12 +13,12 @@ import psutil
 import pytest
 
 from pipeline import run as module
-from pipeline.frame import artifacts
 from pipeline.frame.cli import Terminated
 from pipeline.frame.lock import locked
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 from pipeline.report.current import report_is_current
+from pipeline.study.parts import save_part
 from tests.guard import PATIENCE
 from tests.tiny import ROOT, SETTINGS, STAGES, TINY, command, load_tiny, sets, unmeasured
 
@@ -236,7 +236,7 @@ def test_the_report_is_made_again_when_a_study_appears_and_not_otherwise(run_cop
     assert run(results).stdout == up_to_date(results)
     assert changes(run_copy.folder) == before
 
-    artifacts.save_json(run_copy.study / "study.json", STUDY)
+    save_part(load_tiny().config, run_copy, "study", STUDY)
     again = run(results)
     assert again.returncode == 0, again.stderr
     assert f"report       {run_copy.report}\n" in again.stdout

@@ -13,9 +13,11 @@ from pipeline.frame.cli import (
 from pipeline.frame.finished import check_finished, tell_since
 from pipeline.frame.lock import locked
 from pipeline.frame.run import Run
+from pipeline.frame.terminal import say
 from pipeline.report.current import made_from
 from pipeline.report.page import write_report
 from pipeline.report.summary import print_summary
+from pipeline.study.parts import join_parts, tell_others
 
 
 def report(config: ConfigOption, set_: SetOption = None, results: ResultsOption = RESULTS) -> None:
@@ -33,6 +35,8 @@ def make_report(loaded: Loaded, run: Run) -> None:
         ArtifactError: the stages have not been run, not together, or with another config.
     """
     tell_since(check_finished(loaded.config, run, "evaluate"))
+    for line in tell_others(join_parts(loaded.config, run)[1]):
+        say(f"note: {line}", error=True)
     metrics = artifacts.load_json(run.metrics)
     write_report(loaded, run, metrics)
     artifacts.save_json(run.report_made_from, made_from(run))

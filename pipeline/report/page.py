@@ -28,6 +28,7 @@ from pipeline.report.issues import Issue, load_issues
 from pipeline.report.study_figures import study_figures
 from pipeline.report.summary import figure_text, sentence
 from pipeline.study.conclusions import conclusions
+from pipeline.study.parts import join_parts
 
 SHOWN_ISSUES = {"all": 100, "train": 30, "test": 30}
 SCOPE_WORDS = {
@@ -50,9 +51,9 @@ class Found(NamedTuple):
     study: dict[str, Any] | None
 
 
-def find(run: Run) -> Found:
+def find(loaded: Loaded, run: Run) -> Found:
     """Return what the page is made of; what a run need not have is None."""
-    study = run.study / "study.json"
+    study, _ = join_parts(loaded.config, run)
     return Found(
         labels=load_labels(run),
         class_names=load_class_names(run),
@@ -61,13 +62,13 @@ def find(run: Run) -> Found:
         dataset=artifacts.load_json(run.dataset),
         health=artifacts.load_json(run.health),
         records={stage: artifacts.load_json(run.stage(stage) / RECORD) for stage in stages()},
-        study=artifacts.load_json(study) if study.exists() else None,
+        study=study if study["made_from"] else None,
     )
 
 
 def write_report(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> None:
     """Write report/report.html and report/figures/*.svg; same artifacts, same bytes."""
-    found = find(run)
+    found = find(loaded, run)
     issues = {
         scope: load_issues(run, found.labels, scope, limit=limit)
         for scope, limit in SHOWN_ISSUES.items()

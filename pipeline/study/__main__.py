@@ -18,6 +18,7 @@ from pipeline.frame.stage import RunState, without_leftovers
 from pipeline.models.training import Training
 from pipeline.study.conclusions import conclusions
 from pipeline.study.detection import run_noise
+from pipeline.study.parts import save_part, tell_others
 from pipeline.study.seeds import run_seeds
 
 
@@ -45,10 +46,8 @@ def study(
         sweep_temporary(run.study)
         trainings = Trainings(run, state.key("crossval"), engine, lambda t: kept_at(run, t))
         part = study_noise(loaded, run, trainings) if noise else study_seeds(loaded, run, trainings)
-        artifacts.save_json(run.study / f"{name}_part.json", part)
-        whole = join_parts(run)
-        artifacts.save_json(run.study / "study.json", whole)
-        for line in conclusions(whole):
+        whole, others = save_part(loaded.config, run, name, part)
+        for line in [*conclusions(whole), *tell_others(others)]:
             progress.say(line)
 
 
@@ -74,16 +73,6 @@ def study_noise(loaded: Loaded, run: Run, trainings: Trainings) -> dict[str, Any
     artifacts.save_table(run.study / "detection.parquet", pa.Table.from_pylist(part["detection"]))
     artifacts.save_table(run.study / "noise_truth.parquet", truth)
     return part
-
-
-def join_parts(run: Run) -> dict[str, Any]:
-    """Return study.json from the parts that were run."""
-    whole: dict[str, Any] = {"seeds": [], "arms": {}, "differences": [], "noise": []}
-    for name in ("study", "noise"):
-        path = run.study / f"{name}_part.json"
-        if path.exists():
-            whole |= artifacts.load_json(path)
-    return whole
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pipeline.report.figures import accuracy_difference
 from pipeline.report.issues import load_issues
 from pipeline.report.page import draw_figures, find, write_report
 from pipeline.show import show
+from pipeline.study.parts import save_part
 
 from .conftest import MakeToy, Toy, texts_of
 from .payloads import PAYLOADS
@@ -183,7 +184,7 @@ def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
             for arm in ("baseline", "prune")
         ],
     }
-    artifacts.save_json(toy.run.stage("study") / "study.json", study)
+    save_part(toy.loaded.config, toy.run, "study", study)
     toy.metrics["verified"] = {
         "definitions": {"majority": {"precision_at": {"10": 0.6, "50": 0.4}}}
     }
@@ -216,7 +217,7 @@ def test_filters_and_copies_are_shown_when_health_has_them(make_toy: MakeToy) ->
 def test_figure_files_are_svg_with_text_and_a_title(make_toy: MakeToy) -> None:
     toy = make_toy(class_names=("<i>&", "pos"))
     page_of(toy)
-    drawn = draw_figures(toy.loaded, toy.run, toy.metrics, find(toy.run))
+    drawn = draw_figures(toy.loaded, toy.run, toy.metrics, find(toy.loaded, toy.run))
     for figure in drawn:
         path = toy.run.report.parent / "figures" / f"{figure.name}.svg"
         root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
