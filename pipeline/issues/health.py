@@ -8,6 +8,7 @@ from pipeline.issues.estimate import estimate_class_errors
 from pipeline.issues.sections import FilterBy, FindIssues
 
 MOST_OVERLAPS = 50
+MOST_ROWS = 100  # classes whose joint is written as a matrix; of more, the pairs that occur
 
 
 def describe_labels(
@@ -22,7 +23,8 @@ def describe_labels(
     """Return the health of a scope: confident joint, noise rates, quality of each class.
 
     confident_joint[i][j]: examples given class i and confidently of class j, scaled to the
-    class counts. noise_rate: estimated share of the examples given a class that is not of it.
+    class counts; with more than MOST_ROWS classes joint_pairs, see
+    as_written. noise_rate: estimated share of the examples given a class that is not of it.
     label_quality: 1 - noise_rate, as in cleanlab.dataset.rank_classes_by_label_quality. These
     three are point estimates, which a class of a few rows can make anything of. wrong95: [low,
     high] wrong labels, None for a small class and from a model that is not fit to judge.
@@ -39,7 +41,7 @@ def describe_labels(
         "count": len(issues),
         "fraction": len(issues) / len(labels),
         "estimated_errors": round(float(wrong / joint.sum() * len(labels))),
-        "confident_joint": joint.tolist(),
+        **as_written(joint),
         "classes": [
             {
                 "name": name,
@@ -58,6 +60,29 @@ def describe_labels(
         if options.is_batched(len(labels))
         else {"filters": compare_filters(labels, pred_probs, class_names, options)}
     )
+
+
+def as_written(joint: np.ndarray) -> dict[str, Any]:
+    """Return a (classes, classes) joint as a matrix, or of many classes as what is not zero.
+
+    joint_pairs: {"given", "probable": class indices, "examples": counts}, of equal length.
+    """
+    if len(joint) <= MOST_ROWS:
+        return {"confident_joint": joint.tolist()}
+    given, probable = np.nonzero(joint)
+    examples = joint[given, probable]
+    pairs = {"given": given, "probable": probable, "examples": examples}
+    return {"joint_pairs": {name: values.tolist() for name, values in pairs.items()}}
+
+
+def joint_of(health: dict[str, Any]) -> np.ndarray:
+    """Return the (classes, classes) confident joint of a scope's health, however it is written."""
+    if "confident_joint" in health:
+        return np.array(health["confident_joint"])
+    size = len(health["classes"])
+    joint, pairs = np.zeros((size, size), np.int64), health["joint_pairs"]
+    joint[pairs["given"], pairs["probable"]] = pairs["examples"]
+    return joint
 
 
 def find_overlaps(joint: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:

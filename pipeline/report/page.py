@@ -20,6 +20,7 @@ from pipeline.frame.files import atomic_write
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import stages
+from pipeline.issues.health import joint_of
 from pipeline.report import figures as draw
 from pipeline.report import tables
 from pipeline.report.cards import make_card
@@ -104,7 +105,7 @@ def draw_figures(loaded: Loaded, run: Run, metrics: dict[str, Any], found: Found
         draw.reliability(found.pred_probs, given, bins=bins, ece=ece),
         draw.confusion(counts, found.class_names),
         draw.self_confidence(found.pred_probs[np.arange(len(given)), given], flagged),
-        draw.confident_joint(np.array(health["confident_joint"]), found.class_names),
+        draw.confident_joint(joint_of(health), found.class_names),
         draw.noise_rates(health["classes"]),
         draw.filter_counts(filters, chosen, len(given)) if filters else None,
         draw.stage_seconds({s: r["wall_seconds"] for s, r in found.records.items()}),

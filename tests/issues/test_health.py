@@ -1,5 +1,6 @@
 """The health of labels: against cleanlab's own summaries."""
 
+import json
 from typing import get_args
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from cleanlab.dataset import find_overlapping_classes, rank_classes_by_label_quality
 from cleanlab.filter import find_label_issues
 
-from pipeline.issues.health import describe_labels
+from pipeline.issues.health import as_written, describe_labels, joint_of
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.sections import FilterBy
 from tests.issues.scopes import make_options, make_scope
@@ -98,3 +99,15 @@ def test_up_to_the_batch_size_everything_is_as_without_it() -> None:
         labels, pred_probs, ours, names, options.model_copy(update={"batch_size": 299})
     )
     assert "filters" not in batched
+
+
+@pytest.mark.parametrize("num_classes", [2, 100, 101, 1500])
+def test_the_joint_of_many_classes_is_written_as_the_pairs_that_occur(num_classes: int) -> None:
+    rng = np.random.default_rng(1)
+    joint = np.diag(rng.integers(1, 9, num_classes))
+    joint[rng.integers(0, num_classes, 2 * num_classes), 0] += 1
+    written = as_written(joint)
+    assert ("confident_joint" in written) == (num_classes <= 100)
+    assert len(json.dumps(written)) < 100 * 100 * 5
+    health = json.loads(json.dumps(written)) | {"classes": [{}] * num_classes}
+    np.testing.assert_array_equal(joint_of(health), joint)
