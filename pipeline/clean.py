@@ -7,18 +7,19 @@ from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, run_command
 from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import LOCK, locked
 from pipeline.frame.run import Run
+from pipeline.frame.terminal import say
 
 
 def clean(config: ConfigOption, results: ResultsOption = RESULTS) -> None:
     """Delete the results of a config, if a run is there."""
     run = Run(results / run_name(config))
     if not (run.folder / LOCK).exists():
-        print(f"{run.folder}: no run is there")
+        say(f"{run.folder}: no run is there")
         return
     check_owner(config, run)
     with locked(run):
         shutil.rmtree(run.folder)
-    print(f"deleted {run.folder}")
+    say(f"deleted {run.folder}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.frame import artifacts
@@ -14,6 +12,7 @@ from pipeline.frame.finished import check_made_from
 from pipeline.frame.record import changed_keys, check_output, load_record
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
+from pipeline.frame.terminal import Terminal
 from pipeline.report.summary import figure_text
 
 FIGURES = {
@@ -38,14 +37,14 @@ def compare(first: RunFolder, second: RunFolder) -> None:
         check_output(run.metrics)
         check_output(run.issues("all"))
     metrics = [artifacts.load_json(run.metrics) for run in runs]
-    table = Table("figure", escape(str(first)), escape(str(second)), "difference")
+    table = Table("figure", str(first), str(second), "difference")
     for words, key in FIGURES.items():
         before, after = (at(each, key) for each in metrics)
         table.add_row(words, figure_text(before), figure_text(after), change_text(before, after))
-    console = Console(highlight=False)
+    console = Terminal()
     console.print(table)
     for line in other_settings(*runs):
-        console.print(line, markup=False)
+        console.print(line)
     gone, new = changed_issues(*runs)
     console.print(f"Label issues: {gone:,} of the first are gone, {new:,} are new.")
 

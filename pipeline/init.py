@@ -24,6 +24,7 @@ from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal, short, shown
+from pipeline.frame.terminal import say
 
 MOST_LOOKED_AT = 50_000  # texts that tell lengths, words and the worth of members
 MIN_TEXTS = 2
@@ -65,7 +66,7 @@ def init(
     if path.exists():
         raise ConfigError(f"{path}: exists already; delete it, or write elsewhere with --output")
     make_config(path, data, Chosen(text or (), label, id_column, split))
-    print(f"wrote {path}; look at it, then: {command_line('all', path)}")
+    say(f"wrote {path}; look at it, then: {command_line('all', path)}")
 
 
 def make_config(path: Path, data: Path, chosen: Chosen) -> None:
@@ -88,7 +89,7 @@ def make_config(path: Path, data: Path, chosen: Chosen) -> None:
     tried = try_members(finder, sample.texts, sample.labels, num_classes=num_classes, seed=SEED)
     lines = describe(guess, examples, training_sizes(examples))
     for line in [*lines, *describe_trial(tried), *describe_unread(guess)]:
-        print(for_terminal(line))
+        say(line)
 
 
 def config_name(data: Path) -> str:

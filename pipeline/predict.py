@@ -14,10 +14,10 @@ from pipeline.data.files import UTF16_MARKS
 from pipeline.frame import artifacts
 from pipeline.frame.cli import RESULTS, run_command
 from pipeline.frame.errors import ArtifactError, DataError
-from pipeline.frame.messages import for_terminal
 from pipeline.frame.record import RECORD, check_output
 from pipeline.frame.run import Run
 from pipeline.frame.tensorflow import load_tensorflow
+from pipeline.frame.terminal import say
 
 BATCH = 1024
 
@@ -48,7 +48,7 @@ def predict(
         check_output(model)
     labeler = load_linear(model) if model.suffix == ".npz" else load_network(model)
     if said := say_calibration(model):
-        print(said, file=sys.stderr)
+        say(said, error=True)
     lines = read_lines() if texts is None else [as_utf8(text) for text in texts]
     for first in range(0, len(lines), BATCH):
         batch = lines[first : first + BATCH]
@@ -56,7 +56,7 @@ def predict(
             words = " ".join(text.split())
             if sys.stdout.isatty():
                 words = words[:100]
-            print(for_terminal(f"{labeler.class_names[row.argmax()]}\t{row.max():.4f}\t{words}"))
+            say(f"{labeler.class_names[row.argmax()]}\t{row.max():.4f}\t{words}")
 
 
 def say_calibration(model: Path) -> str:
@@ -88,7 +88,7 @@ def read_lines() -> list[str]:
         more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
         named = ", ".join(map(str, others[:3]))
         what = "holds bytes that are not UTF-8, read as \ufffd"
-        print(f"warning: stdin: line {named}{more} {what}", file=sys.stderr)
+        say(f"warning: stdin: line {named}{more} {what}", error=True)
     return texts if texts[-1] else texts[:-1]
 
 

@@ -27,6 +27,7 @@ from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, Stage, execute, stages
+from pipeline.frame.terminal import say
 from pipeline.report.current import report_is_current
 
 
@@ -58,7 +59,7 @@ def run_stages(loaded: Loaded, results: Path, *, upto: str) -> None:
         with locked(folder):
             make_report(loaded, folder)
     elif not found:
-        print(f"{loaded.run}: everything is up to date; the results are in {folder.folder}/")
+        say(f"{loaded.run}: everything is up to date; the results are in {folder.folder}/")
 
 
 def out_of_date(loaded: Loaded, folder: Run, wanted: str) -> dict[str, str]:
@@ -78,7 +79,7 @@ def tell_why(found: dict[str, str]) -> None:
     """Say on stderr why stages run again."""
     for name, reason in found.items():
         if is_news(reason):
-            print(f"{name:<12} runs again: {reason}", file=sys.stderr)
+            say(f"{name:<12} runs again: {reason}", error=True)
 
 
 def is_news(reason: str) -> bool:
@@ -121,7 +122,7 @@ def in_own_process(stage: Stage, loaded: Loaded, results: Path) -> int:
     code = wait_for(child, mask)
     if code < 0:
         name = signal.Signals(-code).name
-        print(f"error: {stage.name}: was ended by signal {-code} ({name})", file=sys.stderr)
+        say(f"error: {stage.name}: was ended by signal {-code} ({name})", error=True)
     return code if code >= 0 else 128 - code
 
 

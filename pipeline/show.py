@@ -14,6 +14,7 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import check_finished, tell_since
 from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.terminal import Terminal
 from pipeline.report.cards import Card, Stretch, make_card
 from pipeline.report.issues import Issue, load_issues
 
@@ -39,7 +40,7 @@ def show(
     issues = load_issues(run, labels, scope, limit=limit, row=row)
     if row is not None and not issues:
         raise ConfigError(f"--row {row}: is not among the issues of scope {scope}")
-    console = Console(highlight=False)
+    console = Terminal()
     for issue in issues:
         print_issue(console, issue, class_names)
 

@@ -8,6 +8,7 @@ from pipeline.config.load import load_config
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
+from pipeline.frame.terminal import say
 from pipeline.run import out_of_date, tell_why
 
 
@@ -21,7 +22,7 @@ def status(
     loaded = load_config(config, set_ or [])
     found = out_of_date(loaded, Run(results / loaded.run), upto or list(stages())[-1])
     tell_why(found)
-    print(*found)
+    say(*found)
 
 
 if __name__ == "__main__":

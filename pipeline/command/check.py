@@ -26,9 +26,10 @@ from pipeline.data.sources import read_examples
 from pipeline.frame import artifacts
 from pipeline.frame.cli import SetOption, run_command
 from pipeline.frame.errors import CheckError, ConfigError
-from pipeline.frame.messages import for_terminal, readable
+from pipeline.frame.messages import readable
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
+from pipeline.frame.terminal import say
 from pipeline.init import (
     DataArgument,
     IdOption,
@@ -86,15 +87,15 @@ def check(
     run = Run(folder / loaded.run)
     if top:
         print_top(run, top)
-    print(f"all of them  {run.issues('all')}")
-    print(f"report       {run.report}")
+    say(f"all of them  {run.issues('all')}")
+    say(f"report       {run.report}")
     issues = find_issues(run, known)
     if baseline is not None:
         save_baseline(baseline, run, issues)
     verdict = Verdict(judge_parts(run, issues, limit, judge_rows=known is not None), issues)
     write_outputs(verdict, places(loaded, data), data.name, junit, sarif, summary)
     for part in verdict.parts:
-        print(for_terminal(f"{part.outcome:<12} {part.asked}: {part.why}"))
+        say(f"{part.outcome:<12} {part.asked}: {part.why}")
     if verdict.failed:
         raise CheckError("\n".join(f"{part.asked}: {part.why}" for part in verdict.failed))
 
@@ -148,10 +149,10 @@ def config_for(data: Path, folder: Path, chosen: Chosen) -> Path:
     path = folder / f"{config_name(data)}.yaml"
     if path.exists() and chosen.options():
         path.replace(path.with_name(f"{path.name}.old"))
-        print(f"{path} is written anew; what it was is in {path.name}.old")
+        say(f"{path} is written anew; what it was is in {path.name}.old")
     if not path.exists():
         make_config(path, data, chosen)
-        print(f"config       {path}")
+        say(f"config       {path}")
         return path
     known = getattr(load_config(path).config.dataset, "path", "")
     if Path(known).resolve() != data.resolve():
@@ -159,7 +160,7 @@ def config_for(data: Path, folder: Path, chosen: Chosen) -> Path:
             f"{path}: is for {known}, seen from here; start from the folder it was written in, or "
             "choose another with --out"
         )
-    print(f"config       {path} (there already; delete it to look at the data afresh)")
+    say(f"config       {path} (there already; delete it to look at the data afresh)")
     return path
 
 
@@ -169,11 +170,11 @@ def print_top(run: Run, count: int) -> None:
     for issue in itertools.islice(artifacts.read_issues(run.issues("all")), count):
         labels = f"{issue['given_label']} → {issue['suggested_label']}"
         confidence = f"given label: {float(issue['self_confidence']):.1%}"
-        print(for_terminal(f"{issue['rank']:>4}  {labels}   {confidence}   {issue['id']}"))
+        say(f"{issue['rank']:>4}  {labels}   {confidence}   {issue['id']}")
         words = " ".join(readable(issue["text"]).split())
         room = width - 6
-        print(for_terminal(f"      {words if len(words) <= room else words[: room - 1] + '…'}"))
-    print()
+        say(f"      {words if len(words) <= room else words[: room - 1] + '…'}")
+    say()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from pipeline import __version__
 from pipeline.frame.cli import EXIT_CODES, PROGRAM, command_app, run_app
 from pipeline.frame.section import imported
+from pipeline.frame.terminal import say
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class CommandGroup(TyperGroup):
 
 def tell_version(asked: bool) -> None:
     if asked:
-        print(f"{PROGRAM} {__version__}")
+        say(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 

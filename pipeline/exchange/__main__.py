@@ -23,6 +23,7 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import tell_since
 from pipeline.frame.messages import for_terminal, shown
 from pipeline.frame.run import Run
+from pipeline.frame.terminal import say
 
 FormatOption = Annotated[
     str,
@@ -62,9 +63,9 @@ def export(
     name = format_ if scope == "all" else f"{format_}_{scope}"
     folder = out or queue.folder / "exchange" / name
     for path in chosen.export(queue, folder):
-        print(path)
+        say(path)
     if push and chosen.push is not None:
-        print(f"uploaded to {for_terminal(chosen.push(folder, push))}")
+        say(f"uploaded to {for_terminal(chosen.push(folder, push))}")
 
 
 def import_(
@@ -89,9 +90,9 @@ def import_(
     tell_since(queue.since)
     decisions = chosen.read(file, queue.source, reviewer=reviewer or account_name())
     done = take_back(queue.journal, decisions)
-    print(f"{done.added:,} decisions added to {queue.journal.path}, {done.known:,} known before")
+    say(f"{done.added:,} decisions added to {queue.journal.path}, {done.known:,} known before")
     if done.replaced:
-        print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
+        say(f"{done.replaced:,} were replaced by a later one of the same reviewer")
 
 
 def format_named(name: str) -> Format:

@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 from pipeline.frame.errors import ConfigError, PipelineError, ResourceError
 from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import SCOPES
+from pipeline.frame.terminal import say
 
 ERROR_LOG = Path("pipeline-error.log")
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG)
@@ -211,7 +212,7 @@ def _raise_terminated(signum: int, frame: object) -> None:
 
 def _say(message: str, code: int) -> int:
     for line in for_terminal(message).splitlines():
-        print(f"error: {line}", file=sys.stderr)
+        say(f"error: {line}", error=True)
     return code
 
 

@@ -24,7 +24,7 @@ DECIDE_NOTHING = tuple(
     for name in (
         *("frame.cli", "frame.code", "frame.errors", "frame.lock", "frame.meaning"),
         *("frame.finished", "frame.messages", "frame.progress", "frame.record"),
-        *("frame.section", "frame.stage", "frame.versions"),
+        *("frame.section", "frame.stage", "frame.terminal", "frame.versions"),
         *("config", "report", "compute.engine", "compute.local", "compute.ray_engine"),
         *("compute.ray_node", "compute.resources"),
     )

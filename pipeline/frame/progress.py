@@ -5,10 +5,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pipeline.frame.messages import for_terminal
+from pipeline.frame.terminal import Terminal, say
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -25,12 +24,12 @@ class StageProgress:
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
             self._live = Progress(
-                TextColumn(f"{self.stage:<12}"),
+                TextColumn(f"{self.stage:<12}", markup=False),
                 BarColumn(),
                 TaskProgressColumn(),
                 TimeRemainingColumn(compact=True),
-                TextColumn("{task.description}"),
-                console=Console(stderr=True),
+                TextColumn("{task.description}", markup=False),
+                console=Terminal(stderr=True),
                 transient=True,
             )
             self._live.start()
@@ -58,7 +57,7 @@ class StageProgress:
             if done > first_done:
                 seconds = (now - first_time) * (total - done) / (done - first_done)
                 left = f", {seconds:.0f} s left"
-            print(f"{self.stage:<12} {100 * done / total:3.0f}%  {text}{left}", flush=True)
+            say(f"{self.stage:<12} {100 * done / total:3.0f}%  {text}{left}", flush=True)
 
     def restart(self) -> None:
         """Begin another part of the stage: the time left is told from here on."""
@@ -66,8 +65,8 @@ class StageProgress:
 
     def say(self, text: str) -> None:
         """Print a lasting line."""
-        line = f"{self.stage:<12} {for_terminal(text)}"
+        line = f"{self.stage:<12} {text}"
         if self._live is not None:
-            self._live.console.print(line, markup=False, highlight=False)
+            self._live.console.print(line)
         else:
-            print(line, flush=True)
+            say(line, flush=True)

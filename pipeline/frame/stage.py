@@ -37,6 +37,7 @@ from pipeline.frame.record import (
 )
 from pipeline.frame.run import Run
 from pipeline.frame.scratch import scratch_in
+from pipeline.frame.terminal import say
 from pipeline.frame.versions import versions
 
 TOP = Path(__file__).parent.parent  # where the files of the stages lie
@@ -125,7 +126,7 @@ def execute(stage: Stage, loaded: Any, run: Run) -> None:
         if reason := state.reason(upstream):
             raise ArtifactError(f"{upstream}: {reason}; run `make {upstream}` first")
     if not state.reason(name):
-        print(f"{name:<12} up to date")
+        say(f"{name:<12} up to date")
         return
     folder = run.stage(name)
     folder.mkdir(parents=True, exist_ok=True)

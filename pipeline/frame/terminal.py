@@ -17,7 +17,10 @@ def say(*words: object, error: bool = False, end: str = "\n", flush: bool = Fals
 
 
 class Terminal(Console):
-    """A console whose colors are its own: what it is given is only text."""
+    """A console whose colors are its own: what it is given is only text, no markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
 
     def render(self, *args: Any, **kwargs: Any) -> Iterable[Segment]:
         """Yield the pieces to be written, harmless."""

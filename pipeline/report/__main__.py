@@ -41,10 +41,10 @@ def make_report(loaded: Loaded, run: Run) -> None:
     write_report(loaded, run, metrics)
     artifacts.save_json(run.report_made_from, made_from(run))
     print_summary(metrics)
-    print(f"report       {run.report}")
+    say(f"report       {run.report}")
     if metrics["issues"]["all"]["count"]:
         typed = command_line("review", loaded.path, results=run.folder.parent)
-        print(f"next         look at them and correct them: {typed}")
+        say(f"next         look at them and correct them: {typed}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import sys
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from pipeline.frame.terminal import Terminal
 
 Metrics = dict[str, Any]
 
@@ -77,7 +77,7 @@ def corrections_sentence(corrections: dict[str, Any]) -> str:
 
 def print_summary(metrics: Metrics) -> None:
     """Print the comparison a reader wants."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console = Terminal(width=None if sys.stdout.isatty() else 100)
     console.print()
     accuracy = metrics["test_accuracy"]
     table = Table("test set", "baseline", "CleanLearning", "difference", "95% interval")
@@ -97,7 +97,7 @@ def print_summary(metrics: Metrics) -> None:
         console.print(published_table(metrics["published"]))
         outside = [row["figure"] for row in metrics["published"] if not row["within"]]
         if outside:
-            console.print(f"Outside the tolerance: {'; '.join(outside)}.", markup=False)
+            console.print(f"Outside the tolerance: {'; '.join(outside)}.")
         else:
             console.print("Every published figure is reproduced within its tolerance.")
     if planted := metrics.get("planted"):
@@ -106,8 +106,8 @@ def print_summary(metrics: Metrics) -> None:
             f"average precision {planted['average_precision']:.3f}."
         )
     if corrections := metrics.get("corrections"):
-        console.print(corrections_sentence(corrections), markup=False)
-    console.print(sentence(metrics), markup=False)
+        console.print(corrections_sentence(corrections))
+    console.print(sentence(metrics))
     console.print()
 
 
@@ -115,7 +115,7 @@ def published_table(rows: list[dict[str, Any]]) -> Table:
     table = Table("figure", "published", "obtained", "tolerance", "within")
     for row in rows:
         numbers = [figure_text(row[key]) for key in ("published", "obtained", "tolerance")]
-        table.add_row(escape(row["figure"]), *numbers, "yes" if row["within"] else "NO")
+        table.add_row(row["figure"], *numbers, "yes" if row["within"] else "NO")
     return table
 
 

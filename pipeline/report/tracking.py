@@ -17,6 +17,7 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import check_finished
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.tensorflow import load_tensorflow
+from pipeline.frame.terminal import say
 
 LONGEST_PARAMETER = 500
 BATCH = 100  # the most parameters MLflow takes at once
@@ -39,7 +40,7 @@ def track(config: ConfigOption, set_: SetOption = None, results: ResultsOption =
         log_to_mlflow(library, folder, loaded, run, artifacts.load_json(run.metrics))
     else:
         log_to_tensorboard(load_tensorflow(), folder, loaded, run, artifacts.load_json(run.metrics))
-    print(folder)
+    say(folder)
 
 
 def parameters(loaded: Loaded) -> dict[str, str]:

@@ -7,7 +7,7 @@ import socket
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,8 +29,8 @@ from pipeline.frame.cli import (
 )
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import tell_since
-from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import Run
+from pipeline.frame.terminal import say
 from pipeline.review.security import Access, check_host
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def review(
     queue = load_queue(loaded, run, scope, audit=audit, shares=shares, blind=blind)
     tell_since(queue.since)
     for note in [*queue.journal.notes, *queue.notes]:
-        say(f"note: {note}", sys.stderr)
+        say(f"note: {note}", error=True)
     name = reviewer or account_name()
     if terminal:
         from pipeline.review.terminal import review_in_terminal
@@ -135,10 +135,10 @@ def serve(
         access = Access(host, listener.getsockname()[1])
         highlighter = Highlighter(run, queue.scope)
         page = ReviewPage(queue, highlighter, access, reviewer=reviewer)
-        print(f"scope {queue.scope}: {len(queue.items):,} examples to review")
+        say(f"scope {queue.scope}: {len(queue.items):,} examples to review")
         say(f"the journal is {queue.journal.path}")
-        print(f"open {access.url}", flush=True)
-        print("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
+        say(f"open {access.url}", flush=True)
+        say("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
         if open_browser and sys.stdout.isatty():
             webbrowser.open(access.url)
         with contextlib.suppress(KeyboardInterrupt):
@@ -190,7 +190,7 @@ def listen_somewhere(host: str) -> socket.socket:
         return listen(host, PORT)
     except ConfigError:
         listener = listen(host, 0)
-    print(f"port {PORT} is taken; this page is on {listener.getsockname()[1]}")
+    say(f"port {PORT} is taken; this page is on {listener.getsockname()[1]}")
     return listener
 
 
@@ -204,12 +204,8 @@ def carry(loaded: Loaded, old: Path) -> Journal:
     say(f"{done.added:,} decisions carried over to {journal.path}, {done.known:,} known before")
     say(f"{len(carried.left):,} left; {old} stays as it is")
     if done.replaced:
-        print(f"{done.replaced:,} were replaced by a later one of the same reviewer")
+        say(f"{done.replaced:,} were replaced by a later one of the same reviewer")
     return journal
-
-
-def say(text: str, file: TextIO | None = None) -> None:
-    print(for_terminal(text), file=file)
 
 
 def say_what_next(journal: Journal, loaded: Loaded, results: Path) -> None:

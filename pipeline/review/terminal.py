@@ -13,6 +13,7 @@ from pipeline.corrections.selection import View
 from pipeline.corrections.votes import disagree
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import for_terminal, readable
+from pipeline.frame.terminal import Terminal
 from pipeline.review.app import probability_text, said
 
 HELP = (
@@ -26,7 +27,7 @@ MOVES = ("z", "n", "p", "q")
 
 def review_in_terminal(queue: Queue, *, reviewer: str) -> None:
     """Ask about each open item until all are decided, `q`, or the end of the input."""
-    Session(queue, Console(highlight=False), reviewer=clean_name(reviewer)).run()
+    Session(queue, Terminal(), reviewer=clean_name(reviewer)).run()
 
 
 class Session:
