@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline.report
-from pipeline.report.chart import Chart, Scale
+from pipeline.report.chart import Chart, Scale, legend_room
 
 OURS, NETWORK = "ensemble", "network"
 NAMES = {
@@ -75,8 +75,8 @@ def row_of(name: str, mean: Record) -> str:
 def figure_of(records: list[Record]) -> str:
     """Return the SVG: the average precision of each finder, one row for each set."""
     finders = list(records[0]["finders"])
-    height = 34 * len(records) + 74 + 16 * len(finders)
-    legend = 16 * len(finders) + 12
+    legend = legend_room(len(finders))
+    height = 34 * len(records) + 62 + legend
     chart = Chart(Scale(0, 1), Scale(len(records), 0), width=560, height=height, left=148,
                   top=legend)  # fmt: skip
     chart.x_axis("average precision of the ranking, higher is better")
@@ -89,7 +89,7 @@ def figure_of(records: list[Record]) -> str:
             value = record["finders"][name]["average_precision"]
             mark(value, k + 0.5, f"f{colours[name]} ring", radius=7 if name == OURS else 5)
     entries = [(f"f{colours[name]}", NAMES[name]) for name in finders]
-    chart.legend(entries, x=chart.left, y=16)
+    chart.legend(entries)
     ahead = sum(record["difference"] > 0 for record in records)
     title = f"Ours ranks label errors best on {ahead} of {len(records)} sets"
     figure = chart.figure("detect", title, "Average precision by finder and set, mean of seeds.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline.report
-from pipeline.report.chart import Chart, Scale
+from pipeline.report.chart import Chart, Scale, legend_room
 
 CSS = Path(pipeline.report.__file__).with_name("figure.css")
 PAGE, FIGURE = Path("docs/benchmarks.md"), Path("docs/benchmarks.svg")
@@ -85,7 +85,8 @@ def _draw(bench: dict[str, Any]) -> None:
         for key, of in _scaling(bench).items()
     }
     sizes = sorted({size for size, _ in medians})
-    chart = Chart(Scale(0, 1.08 * sizes[-1]), Scale(0, 1.12 * max(medians.values())), width=520)
+    scales = Scale(0, 1.08 * sizes[-1]), Scale(0, 1.12 * max(medians.values()))
+    chart = Chart(*scales, width=520, top=legend_room(2))
     chart.y_axis("wall time, seconds")
     chart.x_axis("examples")
     for workers, colour in ((1, "2"), (2, "1")):
@@ -95,7 +96,7 @@ def _draw(bench: dict[str, Any]) -> None:
         for size, seconds in zip(known, times, strict=True):
             chart.dot(size, seconds, f"f{colour}")
             chart.text(chart.at_x(size), chart.at_y(seconds) - 9, f"{seconds:.0f} s", "middle halo")
-    chart.legend([("f2", "one worker"), ("f1", "two workers")], x=chart.left + 14, y=30)
+    chart.legend([("f2", "one worker"), ("f1", "two workers")])
     title = "Cross-validation of IMDb: the cost grows with the examples, not faster"
     figure = chart.figure("benchmarks", title, "Crossval stage alone, whole process, medians.")
     FIGURE.write_text(figure.file(CSS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -107,5 +107,9 @@ class Run:
         return self.folder / "report" / "report.html"
 
     @property
+    def report_summary(self) -> Path:
+        return self.folder / "report" / "summary.md"
+
+    @property
     def report_made_from(self) -> Path:
         return self.folder / "report" / "made_from.json"

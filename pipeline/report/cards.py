@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from markupsafe import escape
 
 from pipeline.frame.messages import readable
 from pipeline.models.explanation import Piece, WordEvidence, WordSum
@@ -12,8 +13,10 @@ from pipeline.report.issues import Issue
 
 LEVELS = 5
 FAINTEST = 0.08  # of the strongest word's part; below it a word is not coloured
-HEAD_WORDS = 80  # shown before a text is folded
-MOST_CHARACTERS = 20_000  # of one text
+EXCERPT = 150  # characters
+MOST_BYTES = 60_000  # of one text, marked up
+PAGE_BYTES = 700_000  # of all texts of a page
+MARK_BYTES = 32  # what a coloured word adds
 
 
 class Stretch(NamedTuple):
@@ -26,7 +29,7 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """An issue, ready to be written down."""
+    """An issue, ready to be written down. wrong: "" where nothing is calibrated."""
 
     rank: int
     id: str
@@ -35,23 +38,17 @@ class Card:
     given: str
     given_index: int
     suggested: str
-    bar: str
-    bar_label: str
-    shown_probability: str
-    shown_confidence: str
-    head: list[Stretch]
-    rest: list[Stretch]
-    fold: str
+    excerpt: str
+    score: str
+    wrong: str
+    text: list[Stretch]
     left_out: str
     why: dict[str, Any] | None
 
 
-def make_card(issue: Issue, class_names: list[str]) -> Card:
-    """Return what the page says about an issue."""
-    pieces, left_out = _cut(issue.pieces)
-    head, rest = _fold(pieces)
-    num_words = sum(piece.position is not None for piece in rest)
-    probability, confidence = chance(issue.probability), chance(issue.self_confidence)
+def make_card(issue: Issue, class_names: list[str], most_bytes: int = MOST_BYTES) -> Card:
+    """Return what the page says about an issue, its text cut at so many bytes of markup."""
+    pieces, left_out = _cut(issue.pieces, most_bytes, issue.words is not None)
     return Card(
         rank=issue.rank,
         id=issue.id,
@@ -60,40 +57,47 @@ def make_card(issue: Issue, class_names: list[str]) -> Card:
         given=issue.given,
         given_index=class_names.index(issue.given),
         suggested=issue.suggested,
-        bar=f"{100 * issue.probability:.1f}",
-        bar_label=f"probability: suggested label {probability}, given label {confidence}",
-        shown_probability=probability,
-        shown_confidence=confidence,
-        head=colour_words(head, issue.words),
-        rest=colour_words(rest, issue.words),
-        fold=f"the other {num_words:,} words",
+        excerpt=excerpt(issue.text),
+        score=f"{issue.self_confidence:.2g}",
+        wrong="" if issue.wrong is None else chance(issue.wrong),
+        text=colour_words(pieces, issue.words),
         left_out=f"{left_out:,} more characters are in the issues file." if left_out else "",
         why=_why(issue.words) if issue.words else None,
     )
 
 
+def excerpt(text: str, characters: int = EXCERPT) -> str:
+    """Return the beginning of a text on one line, cut at a word where there is one."""
+    line = " ".join(readable(text[: 8 * characters]).split())
+    if len(line) <= characters:
+        return line
+    cut = line[: characters - 1]
+    head, _, tail = cut.rpartition(" ")
+    return f"{(head if head and len(tail) < characters // 4 else cut).rstrip()}…"
+
+
 def chance(probability: float) -> str:
-    """Return a model's probability as a reader may take it: no surer than "over 99%"."""
+    """Return a probability as a reader may take it: no surer than "over 99%"."""
     if probability > 0.99:
         return "over 99%"
     return "under 1%" if probability < 0.01 else f"{probability:.0%}"
 
 
-def _cut(pieces: list[Piece]) -> tuple[list[Piece], int]:
-    kept, room = [], MOST_CHARACTERS
+def _cut(pieces: list[Piece], room: int, is_marked: bool) -> tuple[list[Piece], int]:
+    """Return the pieces that fit into so many bytes, the last one cut; characters left out."""
+    kept: list[Piece] = []
+    total = sum(len(piece.text) for piece in pieces)
     for piece in pieces:
-        if room > 0:
-            kept.append(Piece(piece.text[:room], piece.position))
-        room -= len(piece.text)
-    return kept, max(-room, 0)
-
-
-def _fold(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-    num_words = sum(piece.position is not None for piece in pieces)
-    if num_words <= HEAD_WORDS * 1.25:
-        return pieces, []
-    at = next(i for i, piece in enumerate(pieces) if piece.position == HEAD_WORDS)
-    return pieces[:at], pieces[at:]
+        text = piece.text
+        room -= MARK_BYTES if is_marked and piece.position is not None else 0
+        while text and len(escape(text).encode(errors="replace")) > room:
+            text = text[: len(text) // 2]
+        if text:
+            kept.append(Piece(text, piece.position))
+            room -= len(escape(text).encode(errors="replace"))
+        if len(text) < len(piece.text):
+            break
+    return kept, total - sum(len(piece.text) for piece in kept)
 
 
 def colour_words(pieces: list[Piece], words: WordEvidence | None) -> list[Stretch]:

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 380, 250
 TITLE_CHARACTERS = 54
 LINE_HEIGHT = 17
+LEGEND_COLUMNS, LEGEND_LINE = 2, 16
 Form = Callable[[float], str]
 
 
@@ -113,6 +114,11 @@ def percent(value: float) -> str:
     return f"{number(round(100 * value, 6))}%"
 
 
+def legend_room(entries: int) -> int:
+    """Return the top margin, in pixels, of a chart with a legend of so many entries."""
+    return 14 + LEGEND_LINE * -(-entries // LEGEND_COLUMNS)
+
+
 class Chart:
     """Axes to draw on; everything is clipped to nothing, so give it scales that hold the data."""
 
@@ -202,12 +208,13 @@ class Chart:
         attribute = f' class="{css}"' if css else ""
         self._add(f'<text{attribute} x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>')
 
-    def legend(self, entries: Sequence[tuple[str, str]], *, x: float, y: float) -> None:
-        """Write (css, words) lines with a sample of each colour, from pixel (x, y) down."""
+    def legend(self, entries: Sequence[tuple[str, str]]) -> None:
+        """Write (css, words) with a sample of each colour above the plot: see `legend_room`."""
         for i, (css, words) in enumerate(entries):
-            top = y + 16 * i
-            self._add(f'<rect class="{css}" x="{x:.1f}" y="{top - 9:.1f}" width="12" height="10"/>')
-            self.text(x + 17, top, words, "halo")
+            x = self.left + i % LEGEND_COLUMNS * (self.width - self.left) / LEGEND_COLUMNS
+            y = 14 + LEGEND_LINE * (i // LEGEND_COLUMNS)
+            self._add(f'<rect class="{css}" x="{x:.1f}" y="{y - 9:.1f}" width="12" height="10"/>')
+            self.text(x + 17, y, words)
 
     def figure(self, name: str, title: str, description: str) -> Figure:
         return Figure(name, title, description, "".join(self.parts), self.width, self.height)

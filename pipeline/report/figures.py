@@ -5,11 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report.chart import Chart, Figure, Scale, number, percent, spanning
+from pipeline.issues.fitness import is_rising
+from pipeline.report.chart import Chart, Figure, Scale, legend_room, percent, spanning
+from pipeline.report.numbers import share_interval
+from pipeline.report.pairs import order_classes
 from pipeline.report.summary import too_few
 
 COLOURS = 6
 MOST_CLASSES = 20  # drawn in one figure
+MOST_IN_MATRIX = 12  # classes of a matrix that can be read
 MOST_NUMBERED = 8  # classes with numbers written in the cells of a heat map
 NAME_CHARACTERS = 14
 
@@ -30,7 +34,8 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
     # Where both models agree on every example, there is but one point and the axis has no length.
     ends = [gain] if few else [low, high]
     ends = ends if any(ends) else [-0.001, 0.001]
-    chart = Chart(spanning(ends, room=0.15, zero=True), Scale(0, 1), height=104, left=14, bottom=40)
+    scale = spanning(ends, room=0.15, zero=True)
+    chart = Chart(scale, Scale(0, 1), height=104, left=26, right=26, bottom=40)
     chart.x_axis("test accuracy, CleanLearning − baseline", chart.x.ticks(4), signed)
     chart.line([0, 0], [0, 1], "zero")
     if not few:
@@ -63,6 +68,8 @@ def accuracy_curves(folds: Sequence[dict[str, Any]]) -> Figure | None:
     curves = [fold.get("training", {}).get("accuracy", []) for fold in folds]
     held_out = [fold["accuracy"] for fold in folds]
     title = "Training accuracy {first:.3f} → {last:.3f}; on held-out examples {unseen:.3f}"
+    if any(is_rising(curve) for curve in curves):
+        title = "Training accuracy is still rising in the last epoch ({last:.3f}): train longer"
     return _curves(
         curves, held_out, name="learning_accuracy", title=title, label="accuracy (share right)"
     )
@@ -75,7 +82,8 @@ def _curves(
         return None
     epochs = max(map(len, curves))
     scale = spanning([value for values in (*curves, held_out) for value in values])
-    chart = Chart(Scale(0.5, epochs + 0.5), scale)
+    chart = Chart(Scale(0.5, epochs + 0.5), scale, top=legend_room(1))
+    chart.text(chart.left, 14, "lines: training; diamonds: held-out examples")
     chart.y_axis(label)
     step = max(1, -(-epochs // 10))
     chart.x_axis("epoch", list(range(step, epochs + 1, step)))
@@ -84,19 +92,6 @@ def _curves(
     for fold, value in enumerate(held_out):
         beside = 0.12 * (fold - (len(held_out) - 1) / 2)  # so that equal values stay visible
         chart.diamond(len(curves[fold]) + beside, value, f"f{fold % COLOURS + 1} ring")
-    rising = curves[0][-1] > curves[0][0]
-    chart.text(
-        chart.width - chart.right - 4,
-        chart.height - chart.bottom - 24 if rising else chart.top + 12,
-        "lines: training, one per fold",
-        "end halo",
-    )
-    chart.text(
-        chart.width - chart.right - 4,
-        chart.height - chart.bottom - 8 if rising else chart.top + 28,
-        "diamonds: held-out examples",
-        "end halo",
-    )
     numbers = {
         "first": np.mean([values[0] for values in curves]),
         "last": np.mean([values[-1] for values in curves]),
@@ -119,7 +114,9 @@ def reliability(pred_probs: np.ndarray, labels: np.ndarray, *, bins: int, ece: f
     mean_confidence = np.bincount(index, weights=confidence, minlength=bins)[used] / size[used]
     accuracy = np.bincount(index, weights=correct, minlength=bins)[used] / size[used]
     low = float(np.floor(10 / pred_probs.shape[1]) / 10)
-    chart = Chart(Scale(low, 1), Scale(0, 1))
+    entries = [("f1", "accuracy in the bin"), ("muted", "share of examples")]
+    chart = Chart(Scale(low, 1), Scale(0, 1), top=legend_room(len(entries)))
+    chart.legend(entries)
     chart.y_axis("accuracy, and share of examples")
     chart.x_axis("confidence: probability of the predicted class")
     for k in np.flatnonzero(used):
@@ -129,56 +126,44 @@ def reliability(pred_probs: np.ndarray, labels: np.ndarray, *, bins: int, ece: f
     chart.line(mean_confidence, accuracy, "s1")
     for x, y in zip(mean_confidence, accuracy, strict=True):
         chart.dot(x, y, "f1 ring", radius=3.5)
-    entries = [("f1", "accuracy in the bin"), ("muted", "share of examples")]
-    chart.legend(entries, x=chart.left + 8, y=chart.top + 12)
     gap = float(confidence.mean() - correct.mean())
     words = "too high" if gap > 0 else "too low"
     title = f"Confidence is {words} by {abs(gap):.3f} on average (calibration error {ece:.3f})"
     return chart.figure("reliability", title, "The dashed diagonal is perfect calibration.")
 
 
-def confusion(matrix: np.ndarray, class_names: list[str]) -> Figure:
-    """Return a heat map of given labels (rows) against out-of-sample predictions (columns)."""
-    agree = float(np.trace(matrix) / max(matrix.sum(), 1))
-    return _heat_map(
-        matrix,
-        class_names,
-        name="confusion",
-        title=f"{agree:.1%} of the predictions agree with the given label",
-        columns="predicted",
-    )
+def confusion(counts: np.ndarray, class_names: list[str]) -> Figure | None:
+    """Return a heat map of given labels (rows) and predictions (columns), if it can be read.
 
+    Args:
+        counts: (classes, classes) of given and predicted class, out of sample.
 
-def confident_joint(matrix: np.ndarray, class_names: list[str]) -> Figure:
-    """Return a heat map of the confident joint: given labels (rows), probable labels (columns)."""
-    off = matrix - np.diag(np.diag(matrix))
-    i, j = np.unravel_index(int(off.argmax()), off.shape)
-    title = (
-        f"Most suspected: {int(off[i, j]):,} given {class_names[i]} that look like {class_names[j]}"
-    )
-    return _heat_map(
-        matrix, class_names, name="confident_joint", title=title, columns="probably (confident)"
-    )
-
-
-def _heat_map(
-    matrix: np.ndarray, class_names: list[str], *, name: str, title: str, columns: str
-) -> Figure:
-    k = min(len(class_names), MOST_CLASSES)
-    matrix = matrix[:k, :k]
-    height = min(max(170, 40 * k + 70), 330)
+    Classes that are confused lie together. None for more than MOST_IN_MATRIX classes.
+    """
+    k = len(class_names)
+    if k > MOST_IN_MATRIX:
+        return None
+    order = order_classes(counts)
+    counts, names = counts[np.ix_(order, order)], [class_names[place] for place in order]
+    height = min(max(170, 40 * k + 70), 400)
     chart = Chart(Scale(0, k), Scale(k, 0), height=height, left=100, top=34, bottom=30)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for i in range(k):
-        chart.text(chart.left - 8, chart.at_y(i + 0.5) + 4, abbreviated(class_names[i]), "end")
+        chart.text(chart.left - 8, chart.at_y(i + 0.5) + 4, abbreviated(names[i]), "end")
         if k <= MOST_NUMBERED:
-            chart.note(i + 0.5, 0, abbreviated(class_names[i]), "middle above")
+            room = max(int((chart.width - chart.left) / k / 6.5), 3)
+            name = names[i] if len(names[i]) <= room else names[i][: room - 1] + "…"
+            chart.note(i + 0.5, 0, name, "middle above")
         for j in range(k):
-            _cell(chart, i, j, int(matrix[i, j]), float(shares[i, j]), numbered=k <= MOST_NUMBERED)
-    chart.text((chart.left + chart.width) / 2, height - 8, columns, "middle label")
+            _cell(chart, i, j, int(counts[i, j]), float(shares[i, j]), numbered=k <= MOST_NUMBERED)
+    chart.text((chart.left + chart.width) / 2, height - 8, "predicted", "middle label")
     chart.text(chart.left - 8, 12, "given ↓", "end label")
-    cut = f" The first {k} classes." if k < len(class_names) else ""
-    return chart.figure(name, title, f"Rows: given label. Columns: {columns}.{cut}")
+    agree = np.trace(counts) / max(counts.sum(), 1)
+    return chart.figure(
+        "confusion",
+        f"{agree:.1%} of the predictions agree with the given label",
+        "Rows: given label. Columns: predicted, in the same order; confused classes lie together.",
+    )
 
 
 def _cell(chart: Chart, i: int, j: int, count: int, share: float, *, numbered: bool) -> None:
@@ -199,7 +184,10 @@ def self_confidence(confidence: np.ndarray, flagged: np.ndarray, *, bins: int = 
     edges = np.linspace(0, 1, bins + 1)
     every, _ = np.histogram(confidence, edges)
     marked, _ = np.histogram(confidence[flagged], edges)
-    chart = Chart(Scale(0, 1), left=64, y=Scale(0.8, max(float(every.max()) * 1.6, 10.0), log=True))
+    entries = [("muted", "all examples"), ("f2", "listed as issues")]
+    most = max(float(every.max()) * 1.6, 10.0)
+    chart = Chart(Scale(0, 1), Scale(0.8, most, log=True), left=64, top=legend_room(len(entries)))
+    chart.legend(entries)
     chart.y_axis("examples (log scale)")
     chart.x_axis("self-confidence: probability of the given label")
     for k in range(bins):
@@ -208,32 +196,47 @@ def self_confidence(confidence: np.ndarray, flagged: np.ndarray, *, bins: int = 
             chart.rect(*edge, chart.y.low, every[k], "muted")
         if marked[k]:
             chart.rect(*edge, chart.y.low, marked[k], "f2")
-    entries = [("muted", "all examples"), ("f2", "flagged as label issues")]
-    chart.legend(entries, x=chart.left + 10, y=chart.top + 12)
-    share = len(flagged) / max(len(confidence), 1)
     low = float(confidence[flagged].max()) if len(flagged) else 0.0
-    title = (
-        f"{share:.1%} of the labels are flagged, all with self-confidence below {low + 5e-3:.2f}"
-    )
+    title = f"{len(flagged):,} labels are listed, all with self-confidence below {low + 5e-3:.2f}"
+    if not len(flagged):
+        title = "No label is listed"
     return chart.figure("self_confidence", title, f"{len(confidence):,} examples in {bins} bins.")
 
 
-def noise_rates(classes: Sequence[dict[str, Any]]) -> Figure:
-    """Return the estimated share of wrong labels in each class, the noisiest first."""
-    ranked = sorted(classes, key=lambda c: -c["noise_rate"])[:MOST_CLASSES]
-    rates = [c["noise_rate"] for c in ranked]
-    height = 30 * len(ranked) + 56
-    scale = Scale(0, max(max(rates) * 1.25, 0.01))
-    chart = Chart(scale, Scale(len(ranked), 0), height=height, left=100)
-    chart.x_axis("estimated share of labels that are wrong", chart.x.ticks(4), percent)
-    for k, entry in enumerate(ranked):
+def class_ranges(
+    classes: Sequence[dict[str, Any]], overall: Sequence[int] | None, total: int
+) -> Figure | None:
+    """Return the estimated share of wrong labels of each class as a range, the noisiest first.
+
+    Args:
+        classes: of health.json. overall: [low, high] wrong labels of all `total` ones.
+
+    None where no class has a range.
+    """
+    known = [c for c in classes if c.get("wrong95")]
+    if not known or not overall:
+        return None
+    known.sort(key=lambda c: (-c["wrong95"][0] / c["examples"], -c["wrong95"][1] / c["examples"]))
+    ranked = known[:MOST_CLASSES]
+    ends = [[end / c["examples"] for end in c["wrong95"]] for c in ranked]
+    scale = Scale(0, max(max(high for _, high in ends) * 1.08, 0.01))
+    chart = Chart(scale, Scale(len(ranked), 0), height=22 * len(ranked) + 66, left=100, top=22)
+    chart.text(chart.left, 12, "band: all labels together")
+    chart.x_axis("share of labels that are wrong, 95% range", chart.x.ticks(4), percent)
+    low, high = (end / total for end in overall)
+    chart.band([low, high], [0, 0], [len(ranked)] * 2, "muted")
+    for k, (entry, range_) in enumerate(zip(ranked, ends, strict=True)):
         chart.text(chart.left - 8, chart.at_y(k + 0.5) + 4, abbreviated(entry["name"]), "end")
-        chart.rect(0, entry["noise_rate"], k + 0.2, k + 0.8, "f2")
-        chart.text(chart.at_x(entry["noise_rate"]) + 6, chart.at_y(k + 0.5) + 4, f"{rates[k]:.1%}")
-    title = (
-        f"{ranked[0]['name']} is the noisiest class: about {rates[0]:.1%} of its labels are wrong"
-    )
-    return chart.figure("noise_rates", title, "Estimated from the confident joint.")
+        chart.line(range_, [k + 0.5] * 2, "s2 thick")
+    first = ends[0]
+    title = "No class stands out: every range overlaps that of all labels"
+    if first[0] > high:
+        title = (
+            f"{ranked[0]['name']} stands out: {first[0]:.0%} to {first[1]:.0%} of its labels are "
+            f"wrong, {low:.1%} to {high:.1%} of all"
+        )
+    cut = f" {len(ranked)} of {len(known)} classes." if len(ranked) < len(known) else ""
+    return chart.figure("class_ranges", title, f"Two estimates, 95%: see the first page.{cut}")
 
 
 def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
@@ -251,7 +254,7 @@ def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
     kept = np.unique(np.linspace(0, len(hits) - 1, 300).astype(int))
     chart.line(ranks[kept], precision[kept], "s1")
     at = min(len(hits), 100)
-    title = f"Of the first {at}, {precision[at - 1]:.0%} really are wrong ({of_what})"
+    title = f"{int(hits[:at].sum())} of the first {at} really are wrong ({of_what})"
     return chart.figure("precision_at_rank", title, f"All {len(hits):,}: {precision[-1]:.1%}.")
 
 
@@ -269,7 +272,10 @@ def precision_checked(definitions: dict[str, Any]) -> Figure | None:
     if not curves:
         return None
     ranks = sorted({k for curve in curves.values() for k in curve})
-    chart = Chart(Scale(ranks[0] / 1.3, ranks[-1] * 1.3, log=True), Scale(0, 1))
+    entries = [(f"f{i % COLOURS + 1}", name.replace("_", " ")) for i, name in enumerate(curves)]
+    scale = Scale(ranks[0] / 1.3, ranks[-1] * 1.3, log=True)
+    chart = Chart(scale, Scale(0, 1), top=legend_room(len(entries)))
+    chart.legend(entries)
     chart.y_axis("precision", form=percent)
     chart.x_axis("judged issues looked at, in rank order (log scale)", ranks)
     for index, curve in enumerate(curves.values()):
@@ -277,48 +283,12 @@ def precision_checked(definitions: dict[str, Any]) -> Figure | None:
         chart.line(curve.keys(), curve.values(), f"s{css}")
         for k, share in curve.items():
             chart.dot(k, share, f"f{css} ring", radius=3.5)
-    entries = [(f"f{i % COLOURS + 1}", name.replace("_", " ")) for i, name in enumerate(curves)]
-    bottom = chart.height - chart.bottom - 16 * len(entries)
-    chart.legend(entries, x=chart.left + 8, y=bottom)
-    first = ranks[0]
-    best = max(curve.get(first, 0.0) for curve in curves.values())
-    title = f"People confirm up to {best:.0%} of the first {first} issues they were shown"
-    return chart.figure("precision_checked", title, "One line per definition of an error.")
-
-
-def filter_counts(filters: Sequence[tuple[str, int]], chosen: str, total: int) -> Figure:
-    """Return how many labels each of cleanlab's filters flags."""
-    height = 28 * len(filters) + 56
-    most = max(count for _, count in filters)
-    chart = Chart(Scale(0, max(most * 1.3, 1)), Scale(len(filters), 0), height=height, left=152)
-    chart.x_axis("labels flagged", chart.x.ticks(3))
-    for k, (name, count) in enumerate(filters):
-        chart.text(chart.left - 8, chart.at_y(k + 0.5) + 4, name.replace("_", " "), "end")
-        chart.rect(0, count, k + 0.2, k + 0.8, "f2" if name == chosen else "muted")
-        chart.text(chart.at_x(count) + 6, chart.at_y(k + 0.5) + 4, f"{count:,}")
-    counts = [count for _, count in filters]
-    title = f"The filters flag between {min(counts):,} and {max(counts):,} of {total:,} labels"
-    return chart.figure("filters", title, f"In colour: {chosen}, the one this run used.")
-
-
-def stage_seconds(seconds: dict[str, float]) -> Figure:
-    """Return the wall time of each stage."""
-    stages = list(seconds)
-    height = 28 * len(stages) + 56
-    chart = Chart(
-        Scale(0, max(max(seconds.values()) * 1.25, 1e-3)),
-        Scale(len(stages), 0),
-        height=height,
-        left=100,
+    at = max(k for k in ranks if k <= 100) if ranks[0] <= 100 else ranks[0]
+    shares = [curve[at] for curve in curves.values() if at in curve]
+    low = min(share_interval(round(share * at), at)[0] for share in shares)
+    high = max(share_interval(round(share * at), at)[1] for share in shares)
+    title = (
+        f"People confirm {low:.0%} to {high:.0%} of the first {at} they were shown (95%, over "
+        "the definitions of an error)"
     )
-    chart.x_axis("wall time (seconds)", chart.x.ticks(4))
-    for k, stage in enumerate(stages):
-        chart.text(chart.left - 8, chart.at_y(k + 0.5) + 4, stage, "end")
-        chart.rect(0, seconds[stage], k + 0.2, k + 0.8, "f1")
-        words = f"{number(round(seconds[stage], 1))} s"
-        chart.text(chart.at_x(seconds[stage]) + 6, chart.at_y(k + 0.5) + 4, words)
-    longest = max(stages, key=lambda stage: seconds[stage])
-    total = sum(seconds.values())
-    share = seconds[longest] / max(total, 1e-9)
-    title = f"{total:.0f} seconds in all, {share:.0%} of them in {longest}"
-    return chart.figure("stage_seconds", title, "Wall time of each stage.")
+    return chart.figure("precision_checked", title, "One line per definition of an error.")

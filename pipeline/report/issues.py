@@ -14,7 +14,11 @@ from pipeline.models.explanation import Explainer, Piece, WordEvidence, split_pi
 
 @dataclass(frozen=True)
 class Issue:
-    """One line of issues_<scope>.csv. words: None when the classifier has no exact explanation."""
+    """One line of issues_<scope>.csv.
+
+    probability: of the suggested label, as the model says. wrong: calibrated probability that the
+    label is wrong, None where nothing is calibrated. words: None without an exact explanation.
+    """
 
     scope: str
     rank: int
@@ -25,6 +29,7 @@ class Issue:
     suggested: str
     self_confidence: float
     probability: float
+    wrong: float | None
     text: str
     pieces: list[Piece]
     words: WordEvidence | None
@@ -71,6 +76,7 @@ def _issue(
         suggested=issue["suggested_label"],
         self_confidence=float(issue["self_confidence"]),
         probability=float(probabilities[suggested]),
+        wrong=float(issue["probability_wrong"]) if issue["probability_wrong"] else None,
         text=issue["text"],
         pieces=pieces,
         words=explainer.explain(position, pieces, towards=towards, away=given),

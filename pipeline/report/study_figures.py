@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report.chart import Chart, Figure, Scale, percent, spanning
+from pipeline.report.chart import Chart, Figure, Scale, legend_room, percent, spanning
 from pipeline.report.figures import COLOURS, signed
 
 Study = dict[str, Any]
@@ -76,9 +76,8 @@ def seed_spread(arms: dict[str, Any]) -> Figure | None:
             chart.dot(value, k + 0.5, f"f{k % COLOURS + 1} faint", radius=4)
         mean = float(np.mean(accuracies))
         chart.line([mean, mean], [k + 0.2, k + 0.8], "mean")
-    best = max(values, key=lambda arm: float(np.mean(values[arm])))
     seeds = max(map(len, values.values()))
-    title = f"Over {seeds} seeds {best.replace('_', ' ')} has the highest mean accuracy"
+    title = f"Every arm over {seeds} seeds; which differences are more than chance is said above"
     return chart.figure("study_seeds", title, "The stroke is the mean.")
 
 
@@ -97,7 +96,10 @@ def noise_curves(rows: list[dict[str, Any]], kind: str) -> Figure | None:
         return None
     rates = sorted({rate for points in curves.values() for rate in points})
     every = [v for points in curves.values() for values in points.values() for v in values]
-    chart = Chart(spanning(rates), spanning(every), bottom=40, height=270)
+    entries = [(f"f{k % COLOURS + 1}", arm.replace("_", " ")) for k, arm in enumerate(curves)]
+    top = legend_room(len(entries))
+    chart = Chart(spanning(rates), spanning(every), height=250 + top, top=top)
+    chart.legend(entries)
     chart.y_axis("test accuracy")
     chart.x_axis(f"labels flipped on purpose ({kind})", rates, percent)
     for k, points in enumerate(curves.values()):
@@ -106,13 +108,7 @@ def noise_curves(rows: list[dict[str, Any]], kind: str) -> Figure | None:
             xs, [min(points[x]) for x in xs], [max(points[x]) for x in xs], f"f{k % COLOURS + 1}"
         )
         chart.line(xs, [float(np.mean(points[x])) for x in xs], f"s{k % COLOURS + 1}")
-    entries = [(f"f{k % COLOURS + 1}", arm.replace("_", " ")) for k, arm in enumerate(curves)]
-    lowest = chart.height - chart.bottom - 16 * len(entries) + 6
-    chart.legend(entries, x=chart.left + 8, y=lowest)
-    worst = rates[-1]
-    at_worst = {arm: np.mean(points[worst]) for arm, points in curves.items() if worst in points}
-    best = max(at_worst, key=lambda arm: float(at_worst[arm]))
-    title = f"With {percent(worst)} {kind} noise, {best.replace('_', ' ')} is the most accurate"
+    title = f"Test accuracy with {kind.replace('_', ' ')} noise put in, up to {percent(rates[-1])}"
     return chart.figure(f"study_noise_{_slug(kind)}", title, "Bands: lowest to highest seed.")
 
 

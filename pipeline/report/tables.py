@@ -3,51 +3,13 @@
 from typing import Any
 
 from pipeline.frame.run import SCOPES
+from pipeline.issues.estimate import FEWEST_ROWS
+from pipeline.report.numbers import percent, span
 
 Table = dict[str, list[Any]]
 Rows = list[tuple[str, str]]
 MEBIBYTE = 2**20
 MOST_COLUMNS = 4  # of classes
-MOST_PAIRS = 10
-
-
-def tiles(metrics: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the figures of the first screen."""
-    accuracy, losses = metrics["test_accuracy"], metrics["test_log_loss"]
-    crossval, issues = metrics["crossval"], metrics["issues"]["all"]
-    return [
-        {
-            "name": "label issues",
-            "value": f"{issues['count']:,}",
-            "note": f"{issues['fraction']:.1%} of {metrics['dataset']['num_examples']:,}",
-        },
-        {
-            "name": "cross-validated log loss",
-            "value": f"{crossval['log_loss']:.4f}",
-            "note": f"accuracy {crossval['accuracy']:.4f}",
-        },
-        {
-            "name": "test accuracy, baseline",
-            "value": f"{accuracy['baseline']:.4f}",
-            "note": f"log loss {losses['baseline']:.4f}",
-        },
-        {
-            "name": "test accuracy, CleanLearning",
-            "value": f"{accuracy['cleanlearning']:.4f}",
-            "note": f"log loss {losses['cleanlearning']:.4f}",
-        },
-    ]
-
-
-def gain_note(metrics: dict[str, Any]) -> str:
-    """Return what lies behind the difference in accuracy, and what happened to the log loss."""
-    accuracy, losses = metrics["test_accuracy"], metrics["test_log_loss"]
-    change = losses["cleanlearning"] - losses["baseline"]
-    return (
-        f"On {accuracy['gained']:,} test examples only CleanLearning is right, on "
-        f"{accuracy['lost']:,} only the baseline. Test log loss (lower is better) changes "
-        f"by {change:+.4f}."
-    )
 
 
 def fold_table(crossval: dict[str, Any]) -> Table:
@@ -68,29 +30,19 @@ def _scores(scores: dict[str, float]) -> list[str]:
     return [f"{scores[key]:.4f}" for key in ("log_loss", "accuracy", "ece")]
 
 
-def class_table(health: dict[str, Any]) -> Table:
-    """Return what is known of each class, label quality where health.json has it."""
-    head = ["class", "examples", "flagged", "noise", "inverse noise"]
-    classes = health["classes"]
-    has_quality = all("label_quality" in entry for entry in classes)
-    rows = [
-        [
-            entry["name"],
-            f"{entry['examples']:,}",
-            f"{entry['issues']:,}",
-            f"{entry['noise_rate']:.1%}",
-            f"{entry['inverse_noise_rate']:.1%}",
-            *([f"{entry['label_quality']:.3f}"] if has_quality else []),
-        ]
-        for entry in classes
-    ]
-    return {"head": [*head, *(["quality"] if has_quality else [])], "rows": rows}
-
-
-def filter_counts(health: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return (filter, labels flagged) of each of cleanlab's filters, [] when not computed."""
-    found = health.get("filters") or {"names": [], "count": []}
-    return list(zip(found["names"], found["count"], strict=True))
+def class_table(classes: list[dict[str, Any]], is_fit: bool) -> Table:
+    """Return what is known of each class of health.json; a range, or why there is none."""
+    rows = []
+    for entry in classes:
+        ends, size = entry.get("wrong95"), entry["examples"]
+        wrong = share = "–"
+        if ends:
+            wrong = span(*ends)
+            share = f"{percent(ends[0] / size)} to {percent(ends[1] / size)}"
+        elif is_fit and size < FEWEST_ROWS:
+            wrong = "too few rows"
+        rows.append([entry["name"], f"{size:,}", f"{entry['issues']:,}", wrong, share])
+    return {"head": ["class", "labels", "listed", "wrong, 95%", "share"], "rows": rows}
 
 
 def filter_table(health: dict[str, Any], chosen: str) -> Table | None:
@@ -123,14 +75,6 @@ DATA_ISSUES = {
     "near_duplicate": "near duplicates",
     "outlier": "outliers",
 }
-
-
-def overlap_table(health: dict[str, Any]) -> Rows:
-    """Return the pairs of classes confused most, [] for two classes or when not computed."""
-    pairs = health.get("overlapping_classes", [])
-    if len(pairs) < 2:
-        return []
-    return [(" and ".join(p["classes"]), f"{p['examples']:,}") for p in pairs[:MOST_PAIRS]]
 
 
 def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:

@@ -191,6 +191,7 @@ def save_health(
             "issues": 2,
             "noise_rate": 0.1 + index / 100,
             "inverse_noise_rate": 0.1,
+            "wrong95": None,
         }
         for index, name in enumerate(class_names)
     ]

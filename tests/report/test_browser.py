@@ -72,17 +72,43 @@ def test_payloads_run_nothing(browser: Any, make_toy: MakeToy) -> None:
 
 def test_without_scripting_every_issue_is_there(browser: Any, address: str) -> None:
     page = Visit(browser, address, java_script_enabled=False).page
+    assert page.locator(".clearest li").count() == 10
+    page.locator("#issues > summary").click()
     cards = page.locator(".card")
     assert cards.count() > 10
     assert all(cards.nth(k).is_visible() for k in range(cards.count()))
     assert not page.locator("#filter").is_visible()
     details = page.locator(".card details").first
+    assert not details.locator(".words").is_visible()
     details.locator("summary").click()
     assert details.locator(".words").is_visible()
 
 
+def test_the_contents_stay_and_open_what_they_name(browser: Any, address: str) -> None:
+    page = Visit(browser, address, viewport={"width": 1280, "height": 700}).page
+    section = page.locator("#model")
+    assert section.get_attribute("open") is None
+    page.click(".contents a[href='#model']")
+    assert section.get_attribute("open") is not None
+    assert page.locator("#model .chart").first.is_visible()
+    page.evaluate("scrollTo(0, 900)")
+    page.wait_for_timeout(600)
+    assert page.locator("nav.contents").bounding_box()["y"] == 0
+    direct = Visit(browser, f"{address}#classes").page
+    assert direct.locator("#classes").get_attribute("open") is not None
+
+
+def test_on_paper_the_sections_are_open_and_folded_again_after(browser: Any, address: str) -> None:
+    page = Visit(browser, address).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details.section:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details.section[open]").count() == 0
+
+
 def test_filters_and_search(browser: Any, address: str) -> None:
     page = Visit(browser, address).page
+    page.locator("#issues > summary").click()
     shown = page.locator(".card:visible")
     page.select_option("[name=scope]", "")
     everything = shown.count()
@@ -94,7 +120,7 @@ def test_filters_and_search(browser: Any, address: str) -> None:
     assert set(shown.evaluate_all("cards => cards.map(c => c.dataset.given)")) == {"1"}
     page.select_option("[name=given]", "")
     page.fill("[name=search]", "unheardof SUPERB")
-    assert "unheardof" in shown.first.inner_text()
+    assert "unheardof" in shown.first.text_content()
     assert page.locator("#count").inner_text() == f"{shown.count()} of {everything} shown"
     page.fill("[name=search]", "nowhere to be found")
     assert shown.count() == 0

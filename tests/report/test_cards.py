@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from pipeline.frame.messages import readable
 from pipeline.models.explanation import Explanation, WordEvidence, split_pieces
-from pipeline.report.cards import Stretch, chance, colour_words
+from pipeline.report.cards import Stretch, _cut, chance, colour_words, excerpt
 from pipeline.report.chart import Scale, number, percent, spanning
 
 
@@ -63,3 +64,21 @@ def test_equal_values_still_make_an_axis() -> None:
 def test_numbers_on_axes() -> None:
     assert [number(v) for v in (0, 1000, 0.25, 0.6000000001)] == ["0", "1,000", "0.25", "0.6"]
     assert percent(0.05) == "5%"
+
+
+def test_an_excerpt_is_one_line_cut_at_a_word() -> None:
+    assert excerpt("a<br />b\n\n c") == "a b c"
+    cut = excerpt("word " * 100, 30)
+    assert cut == "word word word word word…"
+    assert len(excerpt("x" * 400, 30)) == 30
+
+
+def test_a_text_is_cut_where_its_markup_would_not_fit() -> None:
+    """Escapes and marks count, not characters: "<" is four bytes on the page."""
+    for text in ("plain words " * 400, "<&> " * 2000, "字" * 5000):
+        kept, left_out = _cut(split_pieces(text), 3000, is_marked=True)
+        shown = "".join(piece.text for piece in kept)
+        assert text.startswith(shown)
+        assert len(text) - len(shown) == left_out > 0
+        marked = sum(len(escape(piece.text).encode()) for piece in kept)
+        assert marked + 32 * sum(piece.position is not None for piece in kept) <= 3000

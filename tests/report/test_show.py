@@ -20,12 +20,23 @@ def results(make_toy: MakeToy, tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def test_top_issues_are_printed_in_rank_order(
-    results: Path, capsys: pytest.CaptureFixture[str]
+def test_an_issue_is_a_line_in_rank_order(
+    results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    show(CONFIG, OVERRIDES, results, top=3)
-    ranks = [line.split()[0] for line in capsys.readouterr().out.splitlines() if " → " in line]
+    monkeypatch.setenv("COLUMNS", "100")
+    show(CONFIG, OVERRIDES, results, top=12)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [str(rank) for rank in range(1, 13)]
+    assert all(" → " in line and len(line) <= 100 for line in lines)
+    assert not any("Log-odds" in line for line in lines)
+
+
+def test_full_shows_whole_texts_and_why(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show(CONFIG, OVERRIDES, results, top=3, full=True)
+    out = capsys.readouterr().out
+    ranks = [line.split()[0] for line in out.splitlines() if " → " in line]
     assert ranks == ["1", "2", "3"]
+    assert out.count("Log-odds") == 3
 
 
 def test_one_row(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,10 +58,11 @@ def test_an_unknown_row_or_scope_is_refused(results: Path) -> None:
         show(CONFIG, OVERRIDES, results, scope="nowhere")
 
 
+@pytest.mark.parametrize("full", [False, True])
 def test_nothing_reaches_the_terminal_that_it_would_obey(
-    results: Path, capsys: pytest.CaptureFixture[str]
+    results: Path, capsys: pytest.CaptureFixture[str], full: bool
 ) -> None:
-    show(CONFIG, OVERRIDES, results, top=40)
+    show(CONFIG, OVERRIDES, results, top=40, full=full)
     out = capsys.readouterr().out
     assert "owned" in out
     obeyed = {c for c in out if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0}
