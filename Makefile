@@ -26,7 +26,7 @@ PY      := $(VENV)/bin/python
 STAGES  := $(patsubst pipeline/%.py,%,$(shell grep -l '^STAGE = Stage.$$' pipeline/*.py))
 FORMATS := $(patsubst pipeline/exchange/%.py,%,$(shell grep -l '^FORMAT = Format.' pipeline/exchange/*.py))
 
-.PHONY: help all demo $(STAGES) study noise scale report track review export test test-faults check \
+.PHONY: help all demo $(STAGES) study noise advise scale report track review export test test-faults check \
 	audit bench detect clean gpu ray requirements
 .DEFAULT_GOAL := help
 
@@ -37,6 +37,7 @@ help: ## print this list
 	@echo "make all SET=\"model.epochs=3\"  any key overridden"
 	@echo "make STAGE                    up to one of: $(STAGES)"
 	@echo "make study                    is the gain real? every arm over many seeds, with a control"
+	@echo "make advise                   what to do with the label issues, from as many seeds as it takes"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
 	@echo "make detect DATA=folder       label errors found, against what people would use instead"
@@ -65,9 +66,9 @@ demo: $(VENV)/ready
 $(STAGES): $(VENV)/ready
 	@$(PY) -m pipeline.run --upto $@
 
-study noise: $(VENV)/ready
+study noise advise: $(VENV)/ready
 	@$(PY) -m pipeline.run
-	$(PY) -m pipeline.study $(if $(filter noise,$@),--noise)
+	$(PY) -m pipeline.study $(if $(filter-out study,$@),--$@)
 	@$(PY) -m pipeline.report
 
 report: $(VENV)/ready

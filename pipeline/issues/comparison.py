@@ -1,6 +1,6 @@
 """Two ways to train, compared on one test set and over seeds, with what they cannot tell."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,58 @@ def interval_over_test_sets(arm: np.ndarray, control: np.ndarray) -> list[float]
     difference = arm.mean(axis=0, dtype=float) - control.mean(axis=0, dtype=float)
     half = 1.96 * float(difference.std(ddof=1)) / np.sqrt(len(difference))
     return [float(difference.mean()) - half, float(difference.mean()) + half]
+
+
+class Spread(NamedTuple):
+    """A mean difference and its standard errors: of training again, and of other test examples."""
+
+    mean: float
+    seeds: int
+    seed_error: float
+    test_error: float
+
+    def interval(self, alpha: float = 0.05) -> list[float]:
+        """Return the interval over seeds and test examples together.
+
+        Student's t for the few seeds, normal for the many examples, joined as squares.
+        """
+        half = float(np.hypot(self.of_seeds(alpha), self.of_tests(alpha)))
+        return [self.mean - half, self.mean + half]
+
+    def of_seeds(self, alpha: float = 0.05) -> float:
+        """Return how far more seeds may move the mean."""
+        from scipy.stats import t
+
+        return float(t.ppf(1 - alpha / 2, self.seeds - 1)) * self.seed_error
+
+    def of_tests(self, alpha: float = 0.05) -> float:
+        """Return how far another test set of this size may move the mean."""
+        from scipy.stats import norm
+
+        return float(norm.ppf(1 - alpha / 2)) * self.test_error
+
+    def detectable(self, alpha: float = 0.05) -> float:
+        """Return an estimate of the smallest true difference seen four times in five."""
+        from scipy.stats import norm
+
+        wanted = float(norm.ppf(1 - alpha / 2) + norm.ppf(POWER))
+        return wanted * float(np.hypot(self.seed_error, self.test_error))
+
+
+def spread_of(arm: np.ndarray, control: np.ndarray) -> Spread:
+    """Return the mean difference with the errors that seeds and that test examples leave in it.
+
+    What is chance of both is in both: an interval over the two is a little too wide (Owen 2007,
+    "The pigeonhole bootstrap", has the same).
+
+    Args:
+        arm, control: (seeds, n) whether each test example was right; two seeds at least.
+    """
+    difference = arm.astype(np.int8) - control.astype(np.int8)
+    of_seeds = difference.mean(axis=1, dtype=float)
+    of_tests = difference.mean(axis=0, dtype=float)
+    errors = [float(part.std(ddof=1)) / np.sqrt(len(part)) for part in (of_seeds, of_tests)]
+    return Spread(float(of_seeds.mean()), len(of_seeds), *errors)
 
 
 def mcnemar_p(arm: np.ndarray, control: np.ndarray) -> float:

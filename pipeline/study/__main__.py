@@ -1,4 +1,4 @@
-"""`make study` and `make noise`: is the gain real?"""
+"""`make study`, `make advise` and `make noise`: is the gain real, and what to do?"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from pipeline.frame.lock import locked
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, without_leftovers
+from pipeline.issues.comparison import FEWEST_SEEDS
 from pipeline.models.training import Training
 from pipeline.study.conclusions import conclusions
 from pipeline.study.detection import run_noise
@@ -27,6 +28,9 @@ def study(
     set_: SetOption = None,
     results: ResultsOption = RESULTS,
     noise: Annotated[bool, typer.Option(help="Put noise into the training labels.")] = False,
+    advise: Annotated[
+        bool, typer.Option(help="Stop at the seed from which on the advice does not change.")
+    ] = False,
 ) -> None:
     """Repeat the experiment over seeds with controls, or with noise put in on purpose."""
     loaded = load_config(config, set_ or [])
@@ -45,9 +49,14 @@ def study(
     ):
         sweep_temporary(run.study)
         trainings = Trainings(run, state.key("crossval"), engine, lambda t: kept_at(run, t))
-        part = study_noise(loaded, run, trainings) if noise else study_seeds(loaded, run, trainings)
+        if noise:
+            part = study_noise(loaded, run, trainings)
+        else:
+            part = study_seeds(loaded, run, trainings, until_settled=advise)
         whole, others = save_part(loaded.config, run, name, part)
-        for line in [*conclusions(whole), *tell_others(others)]:
+        told = [] if advise else conclusions(whole)
+        advised = [] if noise else part["advice"]["words"]
+        for line in [*told, *tell_others(others), *advised]:
             progress.say(line)
 
 
@@ -56,10 +65,19 @@ def kept_at(run: Run, training: Training) -> Path:
     return run.study / "trainings" / (training.name.replace(" ", "_") + ".npz")
 
 
-def study_seeds(loaded: Loaded, run: Run, trainings: Trainings) -> dict[str, Any]:
+def study_seeds(
+    loaded: Loaded, run: Run, trainings: Trainings, *, until_settled: bool = False
+) -> dict[str, Any]:
+    """Return the seeds part of study.json, of all seeds or of as many as settle the advice."""
     if "human" in loaded.config.study.arms and loaded.config.corrections is None:
         raise ConfigError("study.arms: human needs the key `corrections` to name a journal")
-    part, rows, examples = run_seeds(loaded, run, trainings)
+    seeds = loaded.config.study.seeds
+    for count in range(FEWEST_SEEDS, len(seeds)) if until_settled else ():
+        part, rows, examples = run_seeds(loaded, run, trainings, seeds[:count])
+        if part["advice"]["settled"]:
+            break
+    else:
+        part, rows, examples = run_seeds(loaded, run, trainings, seeds)
     artifacts.save_table(run.study / "runs.parquet", rows)
     artifacts.save_table(run.study / "stability.parquet", examples)
     return part

@@ -7,16 +7,20 @@ import pyarrow as pa
 
 from pipeline.compute.trainings import Trainings
 from pipeline.config.load import Loaded
+from pipeline.config.schema import Config
 from pipeline.data.prepared import Labels, load_class_names, load_labels
 from pipeline.frame import artifacts
+from pipeline.frame.artifacts import Arrays
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.run import Run
 from pipeline.issues.arms import make_arms
+from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.truth import score_detection
 from pipeline.models.members import finder_of
 from pipeline.models.seeds import derive_seed
+from pipeline.study.advice import advise
 from pipeline.study.noise import flip_labels
-from pipeline.study.trials import Trial, arm_trainings, ask_finder
+from pipeline.study.trials import Trial, arm_trainings, ask_finder, tried_arms
 
 NOISE_PATH = 7  # place of the noise in the tree of seeds
 
@@ -85,19 +89,62 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
         finals += arm_trainings(trial, arms, config, run)
         scored = score_detection(noisy, pred_probs, noisy != truth, config.find_issues)
         found += [{"kind": kind, "rate": rate, "seed": trial.seed} | row for row in scored]
-    fitted = {task.name: result["pred_probs"] for task, result in trainings.run(finals, "arms")}
+    fitted = {task.name: result for task, result in trainings.run(finals, "arms")}
     accuracy = [
         {
             "rate": rate,
             "kind": kind,
             "arm": name,
             "seed": trial.seed,
-            "test_accuracy": float((fitted[f"{trial.name} {name}"].argmax(axis=1) == test).mean()),
+            "test_accuracy": float(
+                (fitted[f"{trial.name} {name}"]["pred_probs"].argmax(axis=1) == test).mean()
+            ),
         }
         for trial, kind, rate in planned
         for name in names
     ]
-    return {"noise": accuracy, "detection": found}, truth_table(planned, truth)
+    part = {
+        "noise": accuracy,
+        "detection": found,
+        "noise_advice": advise_cells(
+            planned, fitted, test, share=issue_share(planned, said, config)
+        ),
+    }
+    return part, truth_table(planned, truth)
+
+
+def issue_share(
+    planned: list[tuple[Trial, str, float]], said: dict[str, dict[str, np.ndarray]], config: Config
+) -> dict[str, float]:
+    """Return {trial: the share of its training labels that is listed}."""
+    shares = {}
+    for trial, _, _ in planned:
+        given = trial.given("train")
+        listed = find_issues_ranked(given, said[trial.name]["train"], config.find_issues)
+        shares[trial.name] = len(listed) / len(given)
+    return shares
+
+
+def advise_cells(
+    planned: list[tuple[Trial, str, float]],
+    fitted: dict[str, Arrays],
+    test: np.ndarray,
+    *,
+    share: dict[str, float],
+) -> list[dict[str, Any]]:
+    """Return what `make advise` would say of each kind and rate of noise: kind, rate and advice."""
+    cells: dict[tuple[str, float], list[Trial]] = {}
+    for trial, kind, rate in planned:
+        cells.setdefault((kind, rate), []).append(trial)
+    return [
+        {"kind": kind, "rate": rate}
+        | advise(
+            tried_arms(trials, fitted, test),
+            issue_share=float(np.mean([share[trial.name] for trial in trials])),
+            wanted_seeds=len(trials),
+        )
+        for (kind, rate), trials in cells.items()
+    ]
 
 
 def truth_table(planned: list[tuple[Trial, str, float]], truth: np.ndarray) -> pa.Table:

@@ -24,7 +24,8 @@ from pipeline.issues.comparison import (
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.scores import scores
 from pipeline.issues.sections import FindIssues
-from pipeline.study.trials import Trial, arm_trainings, ask_finder
+from pipeline.study.advice import advise
+from pipeline.study.trials import Trial, arm_trainings, ask_finder, tried_arms
 
 TOP = 100
 
@@ -48,7 +49,7 @@ def load_test_labels(run: Run, labels: Labels, verified: str | None) -> ScoredLa
 
 
 def run_seeds(
-    loaded: Loaded, run: Run, trainings: Trainings
+    loaded: Loaded, run: Run, trainings: Trainings, seeds: list[int]
 ) -> tuple[dict[str, Any], pa.Table, pa.Table]:
     """Return the seeds part of study.json, one row per (seed, arm), and one row per example.
 
@@ -61,7 +62,7 @@ def run_seeds(
     num_classes = len(load_class_names(run))
     test = load_test_labels(run, labels, config.evaluate.verified_labels)
     scopes = ("all", "train")
-    trials = [Trial(f"seed {seed}", seed, labels, scopes) for seed in config.study.seeds]
+    trials = [Trial(f"seed {seed}", seed, labels, scopes) for seed in seeds]
     said = ask_finder(trials, config, run, trainings, num_classes=num_classes)
     arms = {
         trial.name: make_arms(
@@ -84,9 +85,15 @@ def run_seeds(
     steadiness, examples = describe_stability(labels.given, pred_probs, config.find_issues, run)
     return (
         {
-            "seeds": config.study.seeds,
+            "seeds": seeds,
             "arms": arm_columns(rows),
             "differences": compare_arms(trials, rows, fitted, test),
+            "advice": advise(
+                tried_arms(trials, fitted, test.given),
+                issue_share=float(np.mean(steadiness["issues_per_seed"])) / len(labels.given),
+                unfit=why_unfit(run),
+                wanted_seeds=len(config.study.seeds),
+            ),
             "stability": steadiness,
             "test_set": {
                 "examples": len(test.given),
@@ -99,6 +106,14 @@ def run_seeds(
         rows,
         examples,
     )
+
+
+def why_unfit(run: Run) -> str:
+    """Return why the finder cannot judge, "" if it can or nobody has asked."""
+    if not run.health.exists():
+        return ""
+    fitness = artifacts.load_json(run.health)["fitness"]
+    return "; ".join(reason["why"] for reason in fitness["reasons"])
 
 
 def _count(corrected: np.ndarray | None, given: np.ndarray) -> int | None:

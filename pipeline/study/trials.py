@@ -16,12 +16,14 @@ from pipeline.frame.artifacts import Arrays
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.run import Run
 from pipeline.frame.section import imported
-from pipeline.issues.arms import TrainingSet
+from pipeline.issues.arms import ARMS, TrainingSet
+from pipeline.issues.scores import scores
 from pipeline.models.folds import FoldPlans
 from pipeline.models.members import asks_the_model, finder_of
 from pipeline.models.seeds import derive_seed
 from pipeline.models.table import with_updates_of
 from pipeline.models.training import Training, plan_training
+from pipeline.study.advice import Tried
 
 SPLIT_PATH = 8  # place of a trial's fold split in the tree of seeds
 
@@ -161,3 +163,18 @@ def pool(results: dict[str, Arrays], trial: Trial, scope: str, *, num_classes: i
     if np.isnan(pred_probs).any():
         raise ArtifactError(f"{trial.name}: a fold of scope {scope} is missing")
     return pred_probs
+
+
+def tried_arms(
+    trials: list[Trial], fitted: dict[str, Arrays], given: np.ndarray
+) -> dict[str, Tried]:
+    """Return how each arm that all trials have did on the test labels as given."""
+    names = [name.removeprefix(f"{trials[0].name} ") for name in fitted]
+    found = {}
+    for name in ARMS:
+        if name in names:
+            probs = [fitted[f"{trial.name} {name}"]["pred_probs"] for trial in trials]
+            right = np.array([each.argmax(axis=1) == given for each in probs])
+            losses = np.array([scores(each, given)["log_loss"] for each in probs])
+            found[name] = Tried(right, losses)
+    return found

@@ -47,7 +47,7 @@ OUTPUTS = {
     ],
     "find_issues": ["issues_all.csv", "issues_train.csv", "issues_test.csv", "health.json",
                     "data_issues.csv", "scores_all.parquet"],
-    "cleanlearn": ["baseline.keras", "cleaned.keras", "test_pred_probs.npz"],
+    "cleanlearn": ["baseline.keras", "cleaned.keras", "test_pred_probs.npz", "training.json"],
     "evaluate": ["metrics.json"],
 }  # fmt: skip
 ALL_OUTPUTS = [f"{name}/{file}" for name, files in OUTPUTS.items() for file in files]

@@ -11,6 +11,7 @@ from pipeline.issues.comparison import (
     interval_over_test_sets,
     mcnemar_p,
     paired_difference,
+    spread_of,
     stability,
 )
 
@@ -92,3 +93,43 @@ def test_the_interval_is_that_of_a_paired_bootstrap() -> None:
     np.testing.assert_allclose(found["ci95"], expected, atol=1.5e-3)
     again = compare_accuracy(baseline, cleaned, samples=20_000, seed=0)
     assert again == found
+
+
+def draw_rights(
+    rng: np.random.Generator, *, seeds: int, n: int, gain: float, of_seeds: float, of_tests: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rights of an arm and a control: what differs depends on the seed and the example."""
+    seed_effect = rng.normal(0, of_seeds, (seeds, 1))
+    test_effect = rng.choice([-of_tests, 0, of_tests], (1, n))
+    control = rng.random((seeds, n)) < 0.8
+    change = rng.random((seeds, n)) < np.abs(gain + seed_effect + test_effect)
+    up = gain + seed_effect + test_effect > 0
+    arm = np.where(change, up, control)
+    return arm, control
+
+
+def test_the_interval_over_both_holds_what_the_two_hold() -> None:
+    rng = np.random.default_rng(0)
+    arm, control = draw_rights(rng, seeds=6, n=3000, gain=0.02, of_seeds=0.01, of_tests=0.2)
+    spread = spread_of(arm, control)
+    low, high = spread.interval()
+    over_seeds = paired_difference(arm.mean(axis=1), control.mean(axis=1))
+    assert spread.mean == pytest.approx(over_seeds["mean"])
+    assert low < over_seeds["ci95"][0] and over_seeds["ci95"][1] < high
+    assert spread.of_seeds() == pytest.approx((over_seeds["ci95"][1] - over_seeds["ci95"][0]) / 2)
+    tests = interval_over_test_sets(arm, control)
+    assert spread.of_tests() == pytest.approx((tests[1] - tests[0]) / 2, rel=1e-3)
+    assert spread.interval(0.01)[0] < low
+
+
+def test_the_interval_over_both_covers_the_truth() -> None:
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(200):
+        of_seeds, of_tests = rng.normal(0, 0.02, (5, 1)), rng.normal(0, 0.3, (1, 400))
+        chances = np.clip(0.5 + of_seeds + of_tests, 0, 1)
+        arm = rng.random((5, 400)) < chances
+        control = rng.random((5, 400)) < 0.5
+        low, high = spread_of(arm, control).interval()
+        covered += low <= 0 <= high
+    assert 180 <= covered <= 200

@@ -290,3 +290,22 @@ def test_no_two_arms_draw_alike(helped: tuple[Loaded, Run]) -> None:
     trials = [Trial(name, 1, labels) for name in ("seed 1", "seed 2", "noise a")]
     draws = [trial.stream(name).random() for trial in trials for name in ("prune", "relab")]
     assert len(set(draws)) == 6
+
+
+def test_advice_takes_as_many_seeds_as_it_needs(
+    helped: tuple[Loaded, Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded, run = helped
+    settings = [*SETTINGS, "study.seeds=[1,2,3,4]"]
+    study(loaded.path, settings, run.folder.parent, advise=True)
+    said = capsys.readouterr().out
+    whole = json.loads((run.study / "study.json").read_text())
+    advice = whole["advice"]
+    assert advice["recommend"] in {"prune", "relabel", "weight", "soft"}
+    assert f"recommended: {advice['recommend']}." in said
+    assert len(whole["seeds"]) == (3 if advice["settled"] else 4)
+    low, high = advice["arms"]["prune"]["interval"]
+    assert 0 < low < difference(run, "prune", "baseline")["mean"] < high
+    cells = {(cell["kind"], cell["rate"]): cell["recommend"] for cell in whole["noise_advice"]}
+    assert set(cells) == {("uniform", 0), ("uniform", 0.3)}
+    assert cells["uniform", 0.3] is not None

@@ -1,0 +1,78 @@
+"""The advice follows from what was measured, and says nothing where nothing can be said."""
+
+import numpy as np
+import pytest
+
+from pipeline.study.advice import Tried, advise
+
+
+def tried(seeds: int = 5, n: int = 20_000, spread: float = 0.0, **gains: float) -> dict[str, Tried]:
+    """Return arms whose true gains over everything are known; each flips a few answers."""
+    rng = np.random.default_rng(3)
+    base = rng.random((1, n)) < 0.85
+    found = {}
+    for name, gain in {"baseline": 0.0, **gains}.items():
+        right = np.repeat(base, seeds, axis=0)
+        for row in right:
+            own = gain + rng.normal(0, spread)
+            wrong, good = np.flatnonzero(~row), np.flatnonzero(row)
+            row[rng.choice(wrong, round(n * (0.005 + max(own, 0))), replace=False)] = True
+            row[rng.choice(good, round(n * (0.005 + max(-own, 0))), replace=False)] = False
+        found[name] = Tried(right, np.full(seeds, 0.3 if name == "baseline" else 0.35))
+    return found
+
+
+def test_the_best_arm_is_recommended_with_its_reason_and_its_control() -> None:
+    found = advise(tried(prune=0.01, weight=0.03, shuffled_weight=0.02), issue_share=0.05)
+    assert found["recommend"] == "weight"
+    assert found["settled"]
+    text = "\n".join(found["words"])
+    assert "against training on everything" in text
+    assert "comes from the same weights shuffled within each class" in text
+    assert "worse, so calibrate" in text
+    assert set(found["arms"]) == {"prune", "weight"}
+    low, high = found["arms"]["weight"]["interval"]
+    assert low < 0.03 < high
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.001, "leave"), (0.05, "review")])
+def test_without_a_gain_nothing_is_changed(share: float, word: str) -> None:
+    found = advise(tried(prune=0.0, weight=-0.004), issue_share=share)
+    assert found["recommend"] == word
+    assert found["settled"]
+
+
+def test_what_a_small_test_set_cannot_show_is_not_denied() -> None:
+    found = advise(tried(n=300, prune=0.005), issue_share=0.05, wanted_seeds=5)
+    assert found["recommend"] is None
+    text = " ".join(found["words"])
+    assert "300 test examples" in text
+    assert "would show one of 1%" in text
+    assert "more of them would not change this" in text  # it is not the seeds that are too few
+
+
+@pytest.mark.parametrize(
+    ("arms", "unfit", "words"),
+    [
+        (tried(n=24, prune=0.02), "", "24 test examples"),
+        (tried(seeds=2, prune=0.02), "", "2 seed"),
+        (tried(), "", "study.arms needs baseline and some of prune"),
+        (tried(prune=0.02), "it is right about half", "not fit to judge"),
+    ],
+)
+def test_too_little_to_tell_recommends_nothing(
+    arms: dict[str, Tried], unfit: str, words: str
+) -> None:
+    found = advise(arms, issue_share=0.05, unfit=unfit)
+    assert found["recommend"] is None
+    assert words in found["words"][0]
+
+
+def test_it_is_not_settled_while_another_arm_may_be_better() -> None:
+    close = advise(
+        tried(seeds=3, spread=0.005, prune=0.03, weight=0.031), issue_share=0.05, wanted_seeds=3
+    )
+    far = advise(tried(seeds=3, prune=0.01, weight=0.04), issue_share=0.05)
+    assert not close["settled"]
+    assert "add some to study.seeds" in close["words"][-1]
+    assert far["settled"] and far["recommend"] == "weight"
