@@ -7,7 +7,7 @@ import socket
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -33,12 +33,6 @@ from pipeline.frame.run import Run
 from pipeline.frame.terminal import say
 from pipeline.review.security import Access, check_host
 
-if TYPE_CHECKING:
-    import uvicorn
-
-    from pipeline.review.app import ReviewPage
-
-MAX_CONNECTIONS = 64
 PORT = 8765
 
 AuditOption = Annotated[
@@ -130,6 +124,7 @@ def serve(
     """Serve the page until Ctrl-C."""
     from pipeline.review.app import ReviewPage
     from pipeline.review.highlight import Highlighter
+    from pipeline.review.server import door, make_server
 
     with listen_somewhere(host) if port is None else listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
@@ -139,30 +134,11 @@ def serve(
         say(f"the journal is {queue.journal.path}")
         say(f"open {access.url}", flush=True)
         say("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
-        if open_browser and sys.stdout.isatty():
-            webbrowser.open(access.url)
-        with contextlib.suppress(KeyboardInterrupt):
-            make_server(page).run(sockets=[listener])
-
-
-def make_server(page: "ReviewPage") -> "uvicorn.Server":
-    """Return the server of a page: no access log, no proxies, few connections at once."""
-    import uvicorn
-
-    options = uvicorn.Config(
-        page.app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=2,
-    )
-    return uvicorn.Server(options)
+        with contextlib.ExitStack() as stack:
+            if open_browser and sys.stdout.isatty():
+                webbrowser.open(stack.enter_context(door(access, run.folder)))
+            with contextlib.suppress(KeyboardInterrupt):
+                make_server(page.app).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -31,7 +31,7 @@ from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Item, Queue
 from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
 from pipeline.corrections.votes import consensus, disagree
-from pipeline.frame.errors import DataError, ResourceError
+from pipeline.frame.errors import DataError, PipelineError, ResourceError
 from pipeline.frame.messages import readable
 from pipeline.review.highlight import Highlighter
 from pipeline.review.security import Access, Gate
@@ -71,7 +71,8 @@ class ReviewPage:
             Route("/undo", self.undo, methods=["POST"]),
             *[Route(f"/{name}", static_file(name, kind)) for name, kind in STATIC.items()],
         ]
-        self.app = Gate(Starlette(routes=routes), access)
+        told: Any = {PipelineError: tell}
+        self.app = Gate(Starlette(routes=routes, exception_handlers=told), access)
 
     # --- pages -------------------------------------------------------------------------------
 
@@ -308,6 +309,11 @@ def probability_text(probability: Any) -> str:
     if 99.9 < value < 100:
         return "> 99.9%"
     return f"{value:.1f}%"
+
+
+def tell(request: Request, error: Exception) -> Response:
+    """Return what is wrong in a line: a bad line of the journal, a full disk."""
+    return PlainTextResponse(f"{error}\n", 500)
 
 
 def static_file(name: str, kind: str) -> Callable[[Request], Response]:

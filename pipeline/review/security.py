@@ -13,7 +13,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.frame.errors import ConfigError
@@ -140,7 +140,9 @@ def _same_origin(headers: Headers, access: Access, *, is_post: bool) -> bool:
 
 
 def _let_in(access: Access) -> Response:
-    response = RedirectResponse("/", 303)
+    # No redirect: a browser that comes from a file would not send the strict cookie along.
+    response = HTMLResponse('<!doctype html><title>Review</title><a href="/">The review</a>')
+    response.headers["refresh"] = "0; url=/"
     response.set_cookie(access.cookie, access.access_token, httponly=True, samesite="strict")
     return response
 

@@ -21,10 +21,11 @@ from pipeline.data.examples import Examples, group_texts
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
 from pipeline.prepare import describe
-from pipeline.review.__main__ import listen, make_server
+from pipeline.review.__main__ import listen
 from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
 from pipeline.review.security import Access
+from pipeline.review.server import make_server
 from tests.guard import PATIENCE
 from tests.tiny import save_records
 
@@ -152,7 +153,7 @@ def serving(folder: Path) -> Iterator[Make]:
         access = Access("127.0.0.1", listener.getsockname()[1])
         highlighter = Highlighter(run, scope)
         page = ReviewPage(queue, highlighter, access, reviewer="Ann")
-        server = make_server(page)
+        server = make_server(page.app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         running.append((server, thread, listener))

@@ -41,6 +41,7 @@ class Window:
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._listen)
         self.page.goto(site.access.url)
+        self.page.wait_for_url(lambda url: "token" not in url)
 
     def _listen(self, message: Any) -> None:
         # The browser itself reports the answer 409; that one is meant.
