@@ -19,6 +19,7 @@ from pipeline.config.suggest import FOLDS, SEED, UNREAD_SETTINGS, suggest_settin
 from pipeline.config.template import Notes, commented_yaml
 from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
 from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
+from pipeline.data.scripts import is_unspaced, scripts_of
 from pipeline.data.sources import Dataset, read_examples
 from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
@@ -88,6 +89,7 @@ def make_config(path: Path, data: Path, chosen: Chosen) -> None:
     num_classes = len(examples.class_names)
     tried = try_members(finder, sample.texts, sample.labels, num_classes=num_classes, seed=SEED)
     lines = describe(guess, examples, training_sizes(examples))
+    lines += describe_script(sample.texts, load_config(path).config.vectorize.words)
     for line in [*lines, *describe_trial(tried), *describe_unread(guess)]:
         say(line)
 
@@ -212,6 +214,16 @@ def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
         if key in guess.reasons:
             lines.append(f"{key:<12} {section[key]}: {guess.reasons[key]}")
     return lines + _small_classes(examples.class_names, sizes)
+
+
+def describe_script(texts: pa.Array, words: str) -> list[str]:
+    """Return which scripts the texts are in and what a word of them is; none for plain English."""
+    if words == "ascii":
+        return []
+    strings = texts.to_pylist()
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in scripts_of(strings).items())
+    what = "a character is a word, there are no spaces" if is_unspaced(strings) else "words"
+    return [f"script       {shares}: {what}; case and composed letters by Unicode's rules"]
 
 
 def describe_unread(guess: Guess) -> list[str]:

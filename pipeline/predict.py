@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import typer
 
 from pipeline.data.files import UTF16_MARKS
@@ -18,6 +19,7 @@ from pipeline.frame.record import RECORD, check_output
 from pipeline.frame.run import Run
 from pipeline.frame.tensorflow import load_tensorflow
 from pipeline.frame.terminal import say
+from pipeline.models.tokens import as_read
 
 BATCH = 1024
 
@@ -114,7 +116,7 @@ def load_network(model: Path) -> Labeler:
     tf = load_tensorflow()
     import keras
 
-    from pipeline.models.deployable import class_names_of
+    from pipeline.models.deployable import FOLDED_TEXT, class_names_of
 
     try:
         network = keras.models.load_model(model, compile=False)
@@ -122,7 +124,13 @@ def load_network(model: Path) -> Labeler:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ArtifactError(f"{model}: is not a model of this pipeline ({reason})") from None
-    return Labeler(class_names, lambda texts: network.predict_on_batch(tf.constant(texts)))
+    words = "unicode" if network.inputs[0].name == FOLDED_TEXT else "ascii"
+
+    def label(texts: list[str]) -> np.ndarray:
+        read = as_read(pa.array(texts, pa.large_string()), words).to_pylist()
+        return np.asarray(network.predict_on_batch(tf.constant(read)))
+
+    return Labeler(class_names, label)
 
 
 def load_linear(model: Path) -> Labeler:

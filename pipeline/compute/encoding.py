@@ -132,7 +132,7 @@ def count_batches(batches: Sequence[Batch], report: ReportEpoch) -> list[pa.Tabl
     """
     counted = []
     for batch in batches:
-        words = split_words(batch.texts())
+        words = split_words(batch.texts(), batch.options.words)
         distinct = np.frombuffer("\n".join(words.distinct).encode(), np.uint8)  # no word has one
         with writing(batch.folder):
             np.savez(batch.words, codes=words.codes, starts=words.starts, distinct=distinct)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.compute.trial import suggest_finder
 from pipeline.data.examples import Examples
@@ -13,10 +14,12 @@ from pipeline.models.tokens import split_words
 SEED = 123456
 FOLDS, MIN_COUNT, BATCH_SIZE = 5, 3, 32
 STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
+FOREIGN = 0.002  # share of characters beyond ASCII
 # Of a dataset that could not be read: those of some thousand texts and a few classes.
 UNREAD_SETTINGS: dict[str, Any] = {
     "max_tokens": 20_000,
     "sequence_length": 200,
+    "words": "unicode",
     "epochs": 20,
     "finder": suggest_finder(10_000, 2, 5_000_000),
 }
@@ -30,7 +33,7 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[st
         "dataset": dataset,
         "corrections": None,
         "vectorize": {"kind": "tokens"}
-        | {k: settings[k] for k in ("max_tokens", "sequence_length")},
+        | {k: settings[k] for k in ("max_tokens", "sequence_length", "words")},
         "model": {
             "name": "fasttext",
             "embedding_dim": 16,
@@ -84,7 +87,7 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[st
 
 
 def suggest_settings(examples: Examples, texts: pa.Array) -> dict[str, Any]:
-    """Return max_tokens, sequence_length, epochs and the finder that suit the dataset.
+    """Return max_tokens, sequence_length, words, epochs and the finder that suit the dataset.
 
     Words in fewer than 3 places are left out: a network learns a label error by heart from
     a word that occurs nowhere else.
@@ -92,17 +95,26 @@ def suggest_settings(examples: Examples, texts: pa.Array) -> dict[str, Any]:
     Args:
         texts: some of the texts, which tell words and lengths.
     """
-    words = split_words(texts)
+    kind = suggest_words(texts)
+    words = split_words(texts, kind)
     lengths = np.diff(words.starts)
     frequent = int((np.bincount(words.codes, minlength=1) >= MIN_COUNT).sum())
     return {
         "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
         "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
+        "words": kind,
         "epochs": suggest_epochs(len(examples.texts), len(examples.class_names)),
         "finder": suggest_finder(
             len(examples.texts), len(examples.class_names), sum(map(len, examples.texts))
         ),
     }
+
+
+def suggest_words(texts: pa.Array) -> str:
+    """Return how the network tells words: as published where nearly all characters are ASCII."""
+    characters = pc.sum(pc.utf8_length(texts)).as_py() or 1
+    others = pc.sum(pc.count_substring_regex(texts, r"[^\x00-\x7F]")).as_py() or 0
+    return "unicode" if others > FOREIGN * characters else "ascii"
 
 
 def suggest_epochs(count: int, num_classes: int) -> int:

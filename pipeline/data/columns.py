@@ -11,6 +11,7 @@ from pipeline.data.columnar import is_simple
 from pipeline.data.files import open_bytes
 from pipeline.data.form import SAMPLED, guess_form, has_header
 from pipeline.data.records import Written
+from pipeline.data.scripts import count_words
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short
 
@@ -56,7 +57,7 @@ class Column:
             self.values |= new
             self.many = len(self.values) > MOST_VALUES
         if room := SAMPLED - self.looked_at:
-            self.words += sum(len(value.split()) for value in found[:room])
+            self.words += sum(count_words(value) for value in found[:room])
             self.looked_at += len(found[:room])
         if self._hashes is not None:
             hashes = {hash(value) for value in new}

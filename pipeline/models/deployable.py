@@ -18,18 +18,25 @@ from pipeline.models.raw_text import tokens_of_texts
 from pipeline.models.sections import Tokens
 from pipeline.models.sequence import PositionEmbedding, with_plain_positions
 
+FOLDED_TEXT = "folded_text"
 NO_DATE = "1980-01-01@00:00:00"  # the zero of zip files
 
 
 def deployable_model(
-    network: keras.Model, vocabulary: list[str], class_names: list[str], *, sequence_length: int
+    network: keras.Model,
+    vocabulary: list[str],
+    class_names: list[str],
+    *,
+    sequence_length: int,
+    text_name: str = "text",
 ) -> keras.Model:
     """Return a model (texts,) strings -> (texts, classes) with the weights of `network`.
 
     It is made of Keras' own layers alone (but for those of a user's own model), and holds the
-    class names: see `class_names_of`.
+    class names: see `class_names_of`. Its input has the name `text_name`, FOLDED_TEXT for texts
+    that pipeline.models.tokens.as_read has made ready: Keras has no layer that folds Unicode.
     """
-    texts = keras.Input((), dtype="string", name="text")
+    texts = keras.Input((), dtype="string", name=text_name)
     tokens = tokens_of_texts(texts, vocabulary, sequence_length=sequence_length)
     # The same layers without the class of the network, which a reader of the file need not have.
     plain = keras.Model(network.inputs[0], network.outputs[0])
@@ -75,7 +82,13 @@ def deploy_network(
     network.set_weights(weights)
     vocabulary = artifacts.load_json(run.vocabulary("train"))
     length = options.sequence_length
-    model = deployable_model(network, vocabulary, load_class_names(run), sequence_length=length)
+    model = deployable_model(
+        network,
+        vocabulary,
+        load_class_names(run),
+        sequence_length=length,
+        text_name="text" if options.words == "ascii" else FOLDED_TEXT,
+    )
     save_model(run.keras_model(name), model)
 
 

@@ -10,9 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-# Each character of a script written without spaces is a word of its own.
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\x{3005}\x{30FC}]"
-NOT_ASCII_NOR_WORD = r"[^\x00-\x7F\p{L}\p{M}\p{N}]"
+from pipeline.models.unicode_words import fold, is_ascii, plain_words
 
 
 class Tokens(NamedTuple):
@@ -28,31 +26,24 @@ class Tokens(NamedTuple):
 
 
 def split_words(texts: pa.Array) -> Tokens:
-    """Return the words of lower-cased texts: runs of letters, marks, digits and underscores.
+    """Return the words of folded texts: runs of letters, marks, digits and underscores.
 
-    A character of a script without spaces (Chinese, Japanese, Thai, ...) is a word.
+    A character of a script without spaces (Chinese, Japanese, Thai, ...) is a word, and so is an
+    emoji.
     """
-    lowered = pc.utf8_lower(texts.cast(pa.large_string()))
-    if not is_ascii(lowered):
-        lowered = pc.replace_substring_regex(lowered, NOT_ASCII_NOR_WORD, " ")
-        lowered = pc.replace_substring_regex(lowered, f"({UNSPACED})", r" \1 ")
+    folded = plain_words(texts)
     blank = np.arange(256, dtype=np.uint8)
     word = np.array([chr(i).isalnum() or i == ord("_") for i in range(128)] + [True] * 128)
     blank[~word] = ord(" ")
-    return split_at_spaces(replace_bytes(lowered, blank))
+    return split_at_spaces(replace_bytes(folded, blank))
 
 
 def split_runs(texts: pa.Array) -> Tokens:
-    """Return what white space separates in lower-cased texts, punctuation included."""
-    lowered = pc.utf8_lower(texts.cast(pa.large_string()))
-    if not is_ascii(lowered):
-        lowered = pc.replace_substring_regex(lowered, r"[\p{Z}]", " ")
-    return split_at_spaces(lowered)
-
-
-def is_ascii(texts: pa.Array) -> bool:
-    """Return whether no text has a character beyond ASCII."""
-    return bool(pc.all(pc.string_is_ascii(texts)).as_py())
+    """Return what white space separates in folded texts, punctuation included."""
+    folded = fold(texts)
+    if not is_ascii(folded):
+        folded = pc.replace_substring_regex(folded, r"[\p{Z}]", " ")
+    return split_at_spaces(folded)
 
 
 def replace_bytes(texts: pa.Array, table: np.ndarray) -> pa.Array:

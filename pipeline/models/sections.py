@@ -20,6 +20,10 @@ class Tokens(Section):
     sequence_length: Annotated[
         int, about("tokens kept per text; shorter texts are padded", ge=1, le=100_000)
     ]
+    words: Annotated[
+        Literal["ascii", "unicode"],
+        about("ascii: as published, between spaces | unicode: of any language, folded"),
+    ] = "ascii"
 
 
 def check_pattern(pattern: str) -> str:

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.models.unicode_words import plain_words
+
 PADDING, UNKNOWN = "", "[UNK]"
 LINE_BREAK = "<br />"
 PUNCTUATION = r'[!"#$%&()*+,\-./:;<=>?@\[\]^_`{|}~\\' + "']"
@@ -31,9 +33,21 @@ def standardize(texts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(texts, PUNCTUATION, "")
 
 
-def split_words(texts: pa.Array) -> Words:
-    """Return the words of the standardized texts, split at ASCII white space."""
-    lists = pc.ascii_split_whitespace(standardize(texts.cast(pa.large_string())))
+def as_read(texts: pa.Array, words: str) -> pa.Array:
+    """Return texts as the network reads them: as they are or, of any language, as `plain_words`."""
+    texts = texts.cast(pa.large_string())
+    if words == "ascii":
+        return texts
+    return plain_words(pc.replace_substring(texts, LINE_BREAK, " "))
+
+
+def split_words(texts: pa.Array, words: str = "ascii") -> Words:
+    """Return the words of the standardized texts, split at ASCII white space.
+
+    Args:
+        words: "unicode" for those of any language, see `as_read`.
+    """
+    lists = pc.ascii_split_whitespace(standardize(as_read(texts, words)))
     encoded = lists.flatten().dictionary_encode()
     distinct = encoded.dictionary.to_pylist()
     codes = encoded.indices.to_numpy(zero_copy_only=False)

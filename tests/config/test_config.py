@@ -369,7 +369,7 @@ READERS = {
 OTHER_VALUE = {
     "seed": 1, "num_train": 300, "num_test": 300, "error_rate": 0.1,
     "corrections": "reviewed.jsonl",
-    "max_tokens": 77, "sequence_length": 9, "embedding_dim": 3, "dropout": 0.5,
+    "max_tokens": 77, "words": "unicode", "sequence_length": 9, "embedding_dim": 3, "dropout": 0.5,
     "optimizer": "keras_adam", "learning_rate": 0.5, "epochs": 1, "batch_size": 1,
     "folds": 3, "shuffle": None, "group_duplicates": None, "filter_by": "both",
     "return_indices_ranked_by": "normalized_margin", "frac_noise": 0.5, "neighbors": 3,

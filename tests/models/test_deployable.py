@@ -24,6 +24,7 @@ from pipeline.models.network import FastText
 from pipeline.models.raw_text import number_words, tokens_of_texts
 from pipeline.models.sequence import build_cnn, build_transformer
 from pipeline.models.tokens import build_vocabulary, encode, split_words
+from pipeline.predict import load_network
 from tests.tiny import unmeasured
 
 TEXTS = ["The good, the bad", "GOOD film<br /><br />bad end", "", "unseen words é", "bad " * 20]
@@ -49,6 +50,23 @@ def test_raw_text_and_tokens_give_the_same(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_allclose(loaded(tf.constant(TEXTS)).numpy(), expected, rtol=1e-5)
+
+
+def test_a_network_of_any_language_is_asked_as_it_was_trained(tmp_path: Path) -> None:
+    """Its file says that it takes folded text, and `predict` folds."""
+    texts = ["КИНО хорошее", "很好 👍", "ÉTÉ chaud", "plain"]
+    words = split_words(pa.array(texts), "unicode")
+    vocabulary = build_vocabulary(words, np.arange(4), max_tokens=20)
+    tokens = encode(words, np.arange(4), vocabulary, sequence_length=6)
+    network = make_network(len(vocabulary))
+    model = deployable_model(
+        network, vocabulary, ["neg", "pos"], sequence_length=6, text_name=deployable.FOLDED_TEXT
+    )
+    save_model(tmp_path / "model.keras", model)
+    labeler = load_network(tmp_path / "model.keras")
+    others = ["кино ХОРОШЕЕ", "很好👍🏽", "e\u0301te\u0301 CHAUD", "PLAIN"]
+    for asked in (texts, others):
+        np.testing.assert_allclose(labeler.pred_probs(asked), network.predict(tokens), rtol=1e-5)
 
 
 ODD = [

@@ -66,7 +66,7 @@ def test_a_script_without_spaces_has_a_word_a_character() -> None:
     assert words_of("這部電影", "今日はいい天気", "ดี", "日本ABC語 12", "人々") == [
         ["這", "部", "電", "影"],
         ["今", "日", "は", "い", "い", "天", "気"],
-        ["ด", "ี"],
+        ["ดี"],
         ["日", "本", "abc", "語", "12"],
         ["人", "々"],
     ]
@@ -78,7 +78,7 @@ def test_every_alphabet_is_lower_cased_and_split_at_punctuation() -> None:
         ["привет", "мир"],
         ["naïve", "café"],
         ["हिन्दी", "भाषा"],
-        ["good"],
+        ["👍", "good", "👍"],
     ]
 
 
