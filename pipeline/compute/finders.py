@@ -249,15 +249,18 @@ def combine(
 
     Args:
         said: {member: {"all", "train": (repeats, n, classes), "test": (n, classes)}}, logarithms.
+        scopes: those that are asked for; test takes train.
     """
     judged = Judged({}, {name: {} for name in said}, {name: {} for name in said})
-    for scope in ("all", "train"):
+    for scope in (each for each in ("all", "train") if each in scopes):
         logs = {name: each[scope] for name, each in said.items()}
         combined = combine_scope(logs, labels.given[labels.rows(scope)])
         judged.pred_probs[scope] = combined.pred_probs
         for name in said:
             judged.member_probs[name][scope] = combined.member_probs[name]
             judged.members[name][scope] = combined.members[name]
+    if "test" not in scopes:
+        return judged
     for name, each in said.items():
         temperature = combined.members[name]["temperature"]
         probs = np.exp(at_temperature(each["test"], temperature))

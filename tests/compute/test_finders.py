@@ -129,6 +129,15 @@ def say(accuracy: float, labels: Labels, *, sure: float = 0.9) -> dict[str, np.n
 LABELS = Labels(np.tile([0, 1], 100), np.arange(200) < 150)
 
 
+def test_only_the_scopes_that_are_asked_for_are_needed() -> None:
+    whole = say(0.9, LABELS, sure=0.9)
+    for scopes in (("all", "train"), ("train",), ("all",)):
+        judged = combine({"a": {scope: whole[scope] for scope in scopes}}, LABELS, scopes)
+        assert set(judged.pred_probs) == set(judged.member_probs["a"]) == set(scopes)
+        expected = combine({"a": whole}, LABELS).pred_probs[scopes[0]]
+        np.testing.assert_array_equal(judged.pred_probs[scopes[0]], expected)
+
+
 def test_members_are_brought_to_honest_confidence() -> None:
     judged = combine({"a": say(0.9, LABELS, sure=0.999), "b": say(0.9, LABELS, sure=0.6)}, LABELS)
     for name in ("a", "b"):

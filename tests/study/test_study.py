@@ -237,6 +237,8 @@ def test_the_finder_of_the_config_is_the_one_that_is_asked(helped: tuple[Loaded,
         "study.arms=[prune]",
         "finder={by: ensemble, repeats: 1, members: [{member: words, longest: 1, min_df: 2, "
         "max_features: null, C: [1.0]}]}",
+        "study.noise.rates=[0.2]",
+        "study.noise.seeds=[1]",
     ]
     other = load_config(loaded.path, settings)
     results = run.folder.parent.parent / "other"
@@ -250,6 +252,26 @@ def test_the_finder_of_the_config_is_the_one_that_is_asked(helped: tuple[Loaded,
     ]
     rows = pq.read_table(folder / "runs.parquet").to_pylist()
     assert all(row["left_out"] > 20 for row in rows)
+    study(loaded.path, settings, results, noise=True)
+    assert (folder / "members" / "noise_uniform_0.2_seed_1_words_train.npz").is_file()
+
+
+def test_an_ensemble_with_the_model_asks_both(helped: tuple[Loaded, Run]) -> None:
+    loaded, run = helped
+    settings = [
+        *SETTINGS,
+        "study.seeds=[1]",
+        "study.arms=[prune]",
+        "finder={by: ensemble, repeats: 1, members: [{member: naive_bayes, longest: 1, min_df: 1, "
+        "max_features: null, alpha: 0.3}, {member: model}]}",
+    ]
+    results = run.folder.parent.parent / "both"
+    both = load_config(loaded.path, settings)
+    run_stages(both, results, upto="crossval")
+    study(loaded.path, settings, results)
+    folder = Run(results / both.run).study
+    assert len(list(folder.glob("trainings/*fold*"))) == 5 + 5
+    assert len(list(folder.glob("members/*.npz"))) == 2
 
 
 def test_probabilities_in_a_file_are_the_same_for_every_seed(helped: tuple[Loaded, Run]) -> None:
