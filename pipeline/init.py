@@ -14,6 +14,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.compute.trial import Tried, try_members
+from pipeline.config.json_schema import schema_hint
 from pipeline.config.load import RUN_NAME, load_config
 from pipeline.config.suggest import FOLDS, SEED, UNREAD_SETTINGS, suggest_settings, suggest_values
 from pipeline.config.template import Notes, commented_yaml
@@ -82,7 +83,7 @@ def make_config(path: Path, data: Path, chosen: Chosen) -> None:
     examples, problem = read_guessed(data, guess)
     sample = None if examples is None else sample_texts(examples)
     with atomic_write(path) as file:
-        file.write(write_config(data, guess, examples, sample).encode())
+        file.write(write_config(path.parent, data, guess, examples, sample).encode())
     if examples is None or sample is None:
         raise DataError(f"{problem}; marked {TO_DECIDE} in {short(path)}")
     finder = load_config(path).config.finder
@@ -260,18 +261,24 @@ def describe_trial(tried: list[Tried]) -> list[str]:
 # --- the file -------------------------------------------------------------------------------
 
 
-def write_config(data: Path, guess: Guess, examples: Examples | None, sample: Sample | None) -> str:
+def write_config(
+    folder: Path, data: Path, guess: Guess, examples: Examples | None, sample: Sample | None
+) -> str:
     """Return the text of a config in which every key is present and commented.
 
     What has to be decided is marked above its key.
+
+    Args:
+        folder: that of the config, which names its schema from there.
     """
     told = {key: f"{key}: {reason}" for key, reason in guess.reasons.items()}
     for key, what in guess.decide.items():
         told[key] = f"{TO_DECIDE}: {what}" + (f"\n{told[key]}" if key in told else "")
     notes: Notes = {("dataset", key): for_terminal(line) for key, line in told.items()}
     head = (
-        f"# Label errors in {shown(data.name)[1:-1]}. Written by pipeline.init from what it saw "
-        "there; every key is\n# here, none has a default elsewhere.\n\n"
+        f"{schema_hint(folder)}\n# Label errors in {shown(data.name)[1:-1]}. Written by "
+        "pipeline.init from what it saw there; every key is\n# here, none has a default "
+        "elsewhere.\n\n"
     )
     settings = UNREAD_SETTINGS
     if examples is not None and sample is not None:
