@@ -28,7 +28,7 @@ from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal, short, shown
 from pipeline.frame.terminal import say
 
-MOST_LOOKED_AT = 50_000  # texts that tell lengths, words and the worth of members
+MOST_TEXTS, MOST_CHARACTERS = 50_000, 30_000_000  # that tell lengths, words, worth of members
 MIN_TEXTS = 2
 
 DataArgument = Annotated[
@@ -154,10 +154,11 @@ class Sample(NamedTuple):
 
 
 def sample_texts(examples: Examples) -> Sample:
-    """Return MOST_LOOKED_AT texts at most, evenly spaced."""
-    count = len(examples.texts)
+    """Return as many texts as MOST_TEXTS and MOST_CHARACTERS allow, evenly spaced."""
+    count, characters = len(examples.texts), sum(map(len, examples.texts))
+    most = min(count, MOST_TEXTS, max(1, int(MOST_CHARACTERS / max(1, characters / count))))
     chosen = np.zeros(count, bool)
-    chosen[np.linspace(0, count - 1, min(count, MOST_LOOKED_AT)).astype(int)] = True
+    chosen[np.linspace(0, count - 1, most).astype(int)] = True
     texts = pa.array(itertools.compress(examples.texts, chosen), pa.large_string())
     return Sample(texts, examples.labels[chosen])
 

@@ -27,6 +27,7 @@ SPLIT_COLUMNS = ("split", "set", "subset", "partition", "fold")
 KNOWN_NAMES = {*LABEL_NAMES, *TEXT_NAMES, *ID_NAMES, *SPLIT_COLUMNS}
 MOST_VALUES = 20_000  # different ones that are kept of a column; a column of classes has fewer
 CHUNK = 8192  # records at a time
+WORDS_OF_ID = 3  # at most, on average
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Column:
     """What is known of the values of a column, which are not kept.
 
     values: the different ones in their order, until there are more than MOST_VALUES. words: of
-    the first values.
+    the first values. repeats: whether one occurs twice; not looked for in a column of texts.
     """
 
     count: int = 0
@@ -52,13 +53,16 @@ class Column:
         found = [value for value in values if value is not None]
         self.count += len(found)
         self.missing += len(values) - len(found)
+        if room := SAMPLED - self.looked_at:
+            self.words += sum(count_words(value) for value in found[:room])
+            self.looked_at += len(found[:room])
+        if self.many and (self._hashes is None or self.mean_words > WORDS_OF_ID):
+            self._hashes = None
+            return
         new = dict.fromkeys(found)
         if not self.many:
             self.values |= new
             self.many = len(self.values) > MOST_VALUES
-        if room := SAMPLED - self.looked_at:
-            self.words += sum(count_words(value) for value in found[:room])
-            self.looked_at += len(found[:room])
         if self._hashes is not None:
             hashes = {hash(value) for value in new}
             self.repeats |= len(new) < len(found) or not self._hashes.isdisjoint(hashes)
@@ -182,7 +186,8 @@ def columns_of_arrow(schema: Any, batches: Iterable[Any]) -> Columns:
     for batch in batches:
         for name, column in columns.items():
             if not column.nested:
-                column.take(_arrow_texts(batch.column(name)))
+                place = batch.schema.get_all_field_indices(name)[0]
+                column.take(_arrow_texts(batch.column(place)))
     return columns
 
 

@@ -12,6 +12,7 @@ from pipeline.data.columns import (
     LABEL_NAMES,
     SPLIT_COLUMNS,
     TEXT_NAMES,
+    WORDS_OF_ID,
     Column,
     Columns,
     columns_of,
@@ -220,6 +221,8 @@ def guess_id(columns: Columns, *, taken: list[str]) -> str | None:
     usual = [name for name in named if named[name] in ID_NAMES]
     for name in [*usual, *(name for name in named if ID_NAME.fullmatch(named[name]))]:
         column = columns[name]
+        if column.mean_words > WORDS_OF_ID:
+            continue
         if not column.repeats and not column.missing and "" not in column.values:
             return name
     return None

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,6 @@ def read_split(path: Path, files: dict[str, list[Path]], split: str, wanted: lis
     Raises:
         DataError: no such split, damaged files, or see pipeline.data.columnar.read_parquet.
     """
-    import pyarrow as pa
-
     if split not in files:
         raise DataError(
             f"{short(path)}: has no split {shown(split)} (it has {', '.join(map(shown, files))}); "
@@ -80,13 +79,7 @@ def read_split(path: Path, files: dict[str, list[Path]], split: str, wanted: lis
                 "write them as one set"
             )
     batches = (batch for file in files[split] for batch in batches_of(file, wanted))
-    try:
-        return records_of_batches(batches, schemas[0], wanted, path / split)
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise DataError(
-            f"{short(path)}: split {shown(split)}: damaged ({reason}); save the set again"
-        ) from None
+    return records_of_batches(batches, schemas[0], wanted, path / split)
 
 
 def schema_of(file: Path) -> Any:
@@ -100,31 +93,44 @@ def schema_of(file: Path) -> Any:
 
     if not file.is_file():
         raise DataError(f"{short(file)}: is missing; save or fetch the set again")
-    try:
+    with _undamaged(file):
         if file.suffix == ".parquet":
             check_parquet(file)
             return pq.read_schema(file)
         check_file(file)
         with pa.memory_map(str(file)) as source:
             return pa.ipc.open_stream(source).schema
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise DataError(f"{short(file)}: damaged ({reason}); save the set again") from None
 
 
 def batches_of(file: Path, names: list[str]) -> Iterator[Any]:
-    """Yield the record batches of a Parquet or Arrow file, with these columns at least."""
+    """Yield the record batches of a Parquet or Arrow file, with these columns at least.
+
+    Raises:
+        DataError: damaged.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if file.suffix == ".parquet":
-        with pq.ParquetFile(file) as opened:
-            yield from opened.iter_batches(batch_size=BATCH, columns=names)
-        return
-    with pa.memory_map(str(file)) as source:
-        for batch in pa.ipc.open_stream(source):
-            for start in range(0, len(batch), BATCH):
-                yield batch.slice(start, BATCH)
+    with _undamaged(file):
+        if file.suffix == ".parquet":
+            with pq.ParquetFile(file) as opened:
+                yield from opened.iter_batches(batch_size=BATCH, columns=names)
+            return
+        with pa.memory_map(str(file)) as source:
+            for batch in pa.ipc.open_stream(source):
+                for start in range(0, len(batch), BATCH):
+                    yield batch.slice(start, BATCH)
+
+
+@contextmanager
+def _undamaged(file: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise DataError(f"{short(file)}: damaged ({reason}); save the set again") from None
 
 
 # --- which files there are ----------------------------------------------------------------

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from pipeline.data.guess import Chosen, guess_dataset
 from pipeline.data.sources import Dataset, read_examples
-from pipeline.frame.errors import DataError
-from pipeline.init import config_name
+from pipeline.frame.errors import ConfigError, DataError
+from pipeline.init import config_name, read_guessed
 
 TEXTS = [f"the text with number {n} of this file" for n in range(40)]
 LABELS = ["good", "bad"] * 20
@@ -403,6 +403,43 @@ def test_damaged_folders_are_one_line(case: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=says) as caught:
         guess_dataset(tmp_path)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("names", [["train.parquet"], ["train/0.parquet", "test/0.parquet"]])
+def test_a_page_that_cannot_be_unpacked_is_one_line(names: list[str], tmp_path: Path) -> None:
+    """The footer is whole, so that the file opens."""
+    save(tmp_path, *names)
+    file = tmp_path / names[0]
+    table = pa.table({"text": [f"{n} {n * n} words" for n in range(2000)], "label": LABELS * 50})
+    pq.write_table(table, file, compression="snappy")
+    data = bytearray(file.read_bytes())
+    data[60:3000] = b"\xff" * 2940
+    file.write_bytes(data)
+    for path in (tmp_path, file):
+        with pytest.raises(DataError, match="damaged"):
+            guess_dataset(path)
+
+
+@pytest.mark.parametrize("twice", ["", "note", "tags"])
+def test_a_table_with_a_name_twice(twice: str, tmp_path: Path) -> None:
+    note = pa.array(["a", None] * 20)
+    columns = [pa.array(TEXTS), pa.array(LABELS), note, note]
+    table = pa.Table.from_arrays(columns, names=["text", "label", twice, twice])
+    pq.write_table(table, tmp_path / "data.parquet")
+    assert read(tmp_path / "data.parquet").texts == TEXTS
+    table = pa.Table.from_arrays([*columns[:2], columns[0]], names=["text", "label", "text"])
+    pq.write_table(table, tmp_path / "data.parquet")
+    with pytest.raises(DataError, match="'text' occurs twice"):
+        read(tmp_path / "data.parquet")
+
+
+@pytest.mark.parametrize("name", ["we\nird.csv", "we\rird.csv"])
+def test_a_path_that_no_config_can_hold_is_one_line(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / name, rows_of())
+    with pytest.raises(
+        ConfigError, match=r"cannot stand in a config as dataset\.path.*; rename it"
+    ):
+        read_guessed(path, guess_dataset(path))
 
 
 @pytest.mark.parametrize("name", ["data.csv", "data.jsonl", "data.parquet", "data.tsv"])
