@@ -14,7 +14,7 @@ from pipeline.frame.cli import command_line
 from pipeline.issues.arms import ARMS
 from pipeline.report.material import Material
 from pipeline.report.numbers import duration, percent, plural, share_text, span
-from pipeline.report.summary import too_few, unfit
+from pipeline.report.summary import too_few
 from pipeline.study.conclusions import say_difference
 
 WORDS_A_SECOND, SECONDS_A_DECISION = 4.0, 5.0
@@ -74,7 +74,8 @@ def is_fit(m: Material) -> Answer:
         f"largest class would with {percent(largest)}."
     ]
     if not m.is_fit:
-        return Answer("Is the model fit to judge?", "No", [unfit(m.metrics["fitness"]), *notes])
+        reasons = "; ".join(reason["why"] for reason in m.metrics["fitness"]["reasons"])
+        return Answer("Is the model fit to judge?", "No", [f"Because {reasons}.", *notes])
     ece = m.metrics["crossval"]["ece"]
     notes.append(f"Its confidence is off by {ece:.3f} on average (calibration error).")
     return Answer("Is the model fit to judge?", "Yes", notes)
@@ -166,6 +167,8 @@ def what_people_say(m: Material) -> Answer | None:
 def did_cleaning_help(m: Material) -> Answer:
     """Say whether training without the issues was better, and what that can be trusted for."""
     question = "Did cleaning help?"
+    if not m.is_fit and not m.loaded.config.cleanlearn.even_if_unfit:
+        return Answer(question, "Not tried", ["Nothing is left out by a model that is not fit."])
     accuracy = m.metrics["test_accuracy"]
     before, after = accuracy["baseline"], accuracy["cleanlearning"]
     notes: list[str | tuple[str, ...]] = [

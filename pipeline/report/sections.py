@@ -78,7 +78,7 @@ def rows(
 
 def confused(m: Material) -> Section | None:
     """Return the pairs of classes of the listed issues, sorted, with examples."""
-    if not m.pairs:
+    if not m.pairs or not m.is_fit:
         return None
     sizes = {entry["name"]: entry["examples"] for entry in m.health["all"]["classes"]}
     shown = [
@@ -91,21 +91,23 @@ def confused(m: Material) -> Section | None:
         }
         for pair in m.pairs[:MOST_PAIRS]
     ]
+    few = ""
+    if any(pair["note"] for pair in shown):
+        few = f" Few rows: a class has under {FEWEST_ROWS}, too few to believe it."
     left = len(m.pairs) - len(shown)
     more = f" The first {len(shown)} of {len(m.pairs):,} pairs." if left else ""
     return Section(
         "pairs",
         "Which classes are confused",
         "Listed issues by given label and the label they look like: what the model suspects, to "
-        f"be looked at, not a count of errors.{more}",
+        f"be looked at, not a count of errors.{more}{few}",
         [Part("pairs", shown), figures("confusion")],
         f"{len(m.pairs):,} pairs",
     )
 
 
 def _small(sizes: dict[str, int], *names: str) -> str:
-    few = [f"{name} has {sizes[name]} rows" for name in names if sizes.get(name, 0) < FEWEST_ROWS]
-    return f"{'; '.join(few)}: too few to believe it" if few else ""
+    return "few rows" if any(sizes.get(name, 0) < FEWEST_ROWS for name in names) else ""
 
 
 def classes(m: Material) -> Section:

@@ -9,7 +9,7 @@ from pipeline.report.numbers import percent, span
 Table = dict[str, list[Any]]
 Rows = list[tuple[str, str]]
 MEBIBYTE = 2**20
-MOST_COLUMNS = 4  # of classes
+MOST_COLUMNS = 2  # of classes
 
 
 def fold_table(crossval: dict[str, Any]) -> Table:

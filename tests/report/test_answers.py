@@ -68,11 +68,13 @@ def test_an_unfit_model_gets_no_estimate_no_list_on_top_and_no_class(make_toy: M
     m = gather(toy.loaded, toy.run, toy.metrics)
     answers = said(m)
     assert answers["Is the model fit to judge?"].startswith("No")
-    assert "because it guesses" in answers["Is the model fit to judge?"]
+    assert "Because it guesses" in answers["Is the model fit to judge?"]
     assert answers["How many labels are wrong?"].startswith("This model cannot say")
     assert "Add texts." in answers["What to do next?"]
     assert "3 to 14" not in " ".join(answers.values())
+    assert answers["Did cleaning help?"].startswith("Not tried")
     assert "clearest" not in summary_markdown(m)
+    assert "pairs" not in [section.slug for section in all_sections(m)]
 
 
 def test_test_labels_are_said_to_be_noisy_where_accuracies_are_compared(make_toy: MakeToy) -> None:
