@@ -139,7 +139,7 @@ def table_of(records: list[Record]) -> str:
             f"{ends[0]:.0f} to {ends[1]:.0f}",
             f"{sum(whole)} of {len(whole)}",
             f"{sum(joint)} of {len(joint)}",
-            f"{sum(classes)} of {len(classes)} ({np.mean(classes or [0]):.1%})",
+            f"{sum(classes)} of {len(classes)} ({np.mean(classes) if classes else 0:.1%})",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
