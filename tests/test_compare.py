@@ -1,13 +1,23 @@
 """Two finished runs side by side: their figures, and which label issues went and came."""
 
+import json
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipeline.compare import change_text, compare, other_settings
+from pipeline.compare import (
+    change_text,
+    changed_issues,
+    compare,
+    compare_on_test,
+    other_settings,
+)
+from pipeline.data.prepared import load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.record import load_record, save_record
@@ -64,11 +74,80 @@ def test_issues_gone_and_new_are_counted(
     tiny_run: Run, later: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     compare(tiny_run.folder, later.folder)
-    assert "2 of the first are gone, 1 are new." in capsys.readouterr().out
+    assert "2 of the first are gone, 1 are new, " in capsys.readouterr().out
     compare(later.folder, tiny_run.folder)
-    assert "1 of the first are gone, 2 are new." in capsys.readouterr().out
+    assert "1 of the first are gone, 2 are new, " in capsys.readouterr().out
     compare(later.folder, later.folder)
-    assert "0 of the first are gone, 0 are new." in capsys.readouterr().out
+    assert "0 of the first are gone, 0 are new, 0 moved" in capsys.readouterr().out
+
+
+def answer(run: Run, model: str, *, right: int) -> None:
+    """Let a model be right about the first test examples, and about no other."""
+    labels = load_labels(run)
+    given = labels.given[labels.rows("test")]
+    arrays = artifacts.load_arrays(run.test_pred_probs)
+    said = np.where(np.arange(len(given)) < right, given, 1 - given)
+    artifacts.save_arrays(run.test_pred_probs, arrays | {model: np.eye(2, dtype="f4")[said]})
+    save_records(run, load_tiny())
+
+
+def test_the_same_test_examples_give_a_paired_interval(
+    run_copy: Run, later: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(run_copy, "baseline", right=40)
+    answer(later, "baseline", right=60)
+    paired = compare_on_test(run_copy, later)
+    assert paired["examples"] == 80
+    found = paired["baseline"]
+    assert (found["difference"], found["gained"], found["lost"]) == (0.25, 20, 0)
+    low, high = found["ci95"]
+    assert 0.1 < low < 0.25 < high < 0.4
+    assert compare_on_test(later, run_copy)["baseline"]["difference"] == -0.25
+    compare(run_copy.folder, later.folder)
+    out = capsys.readouterr().out
+    assert "Baseline, the same 80 test examples: +0.2500 in accuracy [+0." in out
+    assert "CleanLearning, the same 80 test examples: +0.0000 in accuracy; too few" in out
+
+
+def test_other_test_examples_are_not_paired(
+    run_copy: Run, later: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = artifacts.load_table(later.examples)
+    texts = [f"another {text}" for text in table.column("text").to_pylist()]
+    place = table.column_names.index("text")
+    column = pa.array(texts, table.schema.field("text").type)
+    artifacts.save_table(later.examples, table.set_column(place, "text", column))
+    save_records(later, load_tiny())
+    assert compare_on_test(run_copy, later) == {}
+    compare(run_copy.folder, later.folder)
+    assert "No test example is in both" in capsys.readouterr().out
+
+
+def test_json_holds_every_issue_with_its_ranks(
+    tiny_run: Run, later: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare(tiny_run.folder, later.folder, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    first, second, *_ = artifacts.load_issues(tiny_run.issues("all"))
+    assert [issue["id"] for issue in found["issues"]["gone"]] == [first["id"], second["id"]]
+    assert found["issues"]["gone"][0]["ranks"] == [1, None]
+    assert [issue["id"] for issue in found["issues"]["new"]] == ["train/new"]
+    before, after = found["figures"]["test accuracy, baseline"]
+    assert after - before == pytest.approx(0.0125)
+
+
+def test_an_issue_moves_by_a_tenth_of_the_list_or_by_its_suggestion(
+    tiny_run: Run, run_copy: Run
+) -> None:
+    issues = artifacts.load_issues(tiny_run.issues("all"))
+    issues[3]["suggested_label"] = issues[3]["given_label"]
+    far = len(issues) // 10 + 2
+    issues[5]["rank"] = str(int(issues[5]["rank"]) + far)
+    issues[6]["rank"] = str(int(issues[6]["rank"]) + 1)
+    artifacts.save_issues(run_copy.issues("all"), iter(tuple(i.values()) for i in issues))
+    moved = changed_issues(tiny_run, run_copy)["moved"]
+    assert [each["id"] for each in moved] == [issues[3]["id"], issues[5]["id"]]
+    assert moved[1]["ranks"] == [6, 6 + far]
 
 
 def test_what_else_differs_is_said(
