@@ -121,32 +121,48 @@ def apply_votes(labels: np.ndarray, verified: Verified) -> tuple[np.ndarray, np.
     return corrected, counts
 
 
-def score_issues(ranked: np.ndarray, confidence: np.ndarray, verified: Verified) -> dict[str, Any]:
+def score_issues(
+    ranked: np.ndarray, confidence: np.ndarray, verified: Verified, *, samples: int, seed: int
+) -> dict[str, Any]:
     """Return how far people confirm the ranked issues among the test labels.
 
     Args:
         ranked: positions in scope test, the most suspicious first. confidence: (n,) self-confidence
-            of every test row.
+            of every test row. samples: bootstrap samples over the judged rows.
 
     Returns:
         shown, unjudged: issues people were and were not shown. For each definition of an error:
+        base_rate: its share of the judged rows, which a random order of them would confirm;
         confirmed; precision_at {k: share confirmed of the first k issues that were judged};
-        auroc of 1 - self-confidence among the judged rows. Recall cannot be known: people were
-        shown only rows another model had suspected.
+        precision_band {k: [low, high]} of the first k issues, judged or not, all of the unjudged
+        ones right, or all wrong; auroc of 1 - self-confidence among the judged rows, and
+        average_precision {value, ci95}, likewise. Recall cannot be known: people were shown only
+        rows another model had suspected.
     """
     from sklearn.metrics import roc_auc_score
 
     row_of = {int(position): row for row, position in enumerate(verified.positions)}
-    judged = np.array([row_of[p] for p in ranked.tolist() if p in row_of], dtype=int)
+    rows = np.array([row_of.get(p, -1) for p in ranked.tolist()], dtype=int)
+    judged = rows[rows >= 0]
+    suspicion = 1 - confidence[verified.positions]
     scores = {}
     for name, confirmed in verified.confirmed().items():
         hits = confirmed[judged]
         both = confirmed.any() and not confirmed.all()
-        suspicion = 1 - confidence[verified.positions]
+        wrong = np.where(rows >= 0, confirmed[rows], False)
         scores[name] = {
+            "base_rate": float(confirmed.mean()),
             "confirmed": int(hits.sum()),
             "precision_at": {str(k): float(hits[:k].mean()) for k in RANKS if 0 < k <= len(hits)},
+            "precision_band": {
+                str(k): [float(wrong[:k].mean()), float((wrong | (rows < 0))[:k].mean())]
+                for k in RANKS
+                if 0 < k <= len(rows)
+            },
             "auroc": float(roc_auc_score(confirmed, suspicion)) if both else None,
+            "average_precision": average_precision(
+                confirmed, suspicion, samples=samples, seed=seed
+            ),
         }
     return {
         "judged_rows": len(verified.positions),
@@ -155,6 +171,27 @@ def score_issues(ranked: np.ndarray, confidence: np.ndarray, verified: Verified)
         "unjudged": len(ranked) - len(judged),
         "definitions": scores,
     }
+
+
+def average_precision(
+    is_wrong: np.ndarray, suspicion: np.ndarray, *, samples: int, seed: int
+) -> dict[str, Any] | None:
+    """Return value and ci95 of the ranking by suspicion; None without errors.
+
+    The interval is a bootstrap over the judged rows, whatever suspicion they have.
+    """
+    from sklearn.metrics import average_precision_score
+
+    if not is_wrong.any():
+        return None
+    rng, values = np.random.default_rng(seed), []
+    for _ in range(samples):
+        drawn = rng.integers(0, len(is_wrong), len(is_wrong))
+        if is_wrong[drawn].any():
+            values.append(float(average_precision_score(is_wrong[drawn], suspicion[drawn])))
+    low, high = np.percentile(values, [2.5, 97.5])
+    value = float(average_precision_score(is_wrong, suspicion))
+    return {"value": value, "ci95": [float(low), float(high)]}
 
 
 def estimate_checked_errors(
@@ -188,7 +225,10 @@ def check_issues(
     pred_probs = artifacts.load_array(run.pred_probs("test")).astype(np.float64)
     confidence = pred_probs[np.arange(len(given)), given]
     corrected, counts = apply_votes(given, verified)
-    return score_issues(ranked, confidence, verified) | {
+    found = score_issues(
+        ranked, confidence, verified, samples=min(200, options.bootstrap_samples), seed=seed
+    )
+    return found | {
         "flipped_by_people": int((corrected != given).sum()),
         "left_out_without_majority": int((~counts).sum()),
         "estimated_errors": estimate_checked_errors(

@@ -195,14 +195,15 @@ def did_cleaning_help(m: Material) -> Answer:
 
 
 def study_lines(study: dict[str, Any]) -> list[str]:
-    """Return what the study says of pruning, in its own words."""
+    """Return what the study advises, and what it says of pruning, in its own words."""
+    advised = [f"{line[0].upper()}{line[1:]}." for line in study.get("advice", {}).get("words", [])]
     seeds = len(study["seeds"])
     found = [
         say_difference(row, seeds)
         for row in study["differences"]
         if row["arm"] == "prune" and row["labels"] == "given" and row["arm"] in ARMS
     ]
-    return [f"Over {plural(seeds, 'seed')}: {line}." for line in found]
+    return [*advised, *(f"Over {plural(seeds, 'seed')}: {line}." for line in found)]
 
 
 def noisy_test_labels(m: Material) -> str:

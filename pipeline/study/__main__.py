@@ -54,9 +54,8 @@ def study(
         else:
             part = study_seeds(loaded, run, trainings, until_settled=advise)
         whole, others = save_part(loaded.config, run, name, part)
-        told = [] if advise else conclusions(whole)
-        advised = [] if noise else part["advice"]["words"]
-        for line in [*told, *tell_others(others), *advised]:
+        told = part["advice"]["words"] if advise else conclusions(whole)
+        for line in [*told, *tell_others(others)]:
             progress.say(line)
 
 

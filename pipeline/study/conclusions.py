@@ -10,31 +10,43 @@ from pipeline.issues.comparison import paired_difference
 
 
 def conclusions(study: dict[str, Any]) -> list[str]:
-    """Return one sentence for each comparison, and one for each kind and rate of noise."""
-    lines = [say_difference(found, len(study["seeds"])) for found in study["differences"]]
+    """Return the advice, and a sentence for each comparison and each kind and rate of noise."""
+    lines = list(study.get("advice", {}).get("words", []))
+    lines += [say_difference(found, len(study["seeds"])) for found in study["differences"]]
     return lines + say_noise(study["noise"])
 
 
 def say_difference(found: dict[str, Any], seeds: int) -> str:
-    """Return what is known of one arm against one control."""
+    """Return what is known of one arm against one control.
+
+    A gain, or a loss, is what is clear of zero over seeds and test sets together.
+    """
     arm, control = ARMS[found["arm"]].words, ARMS[found["control"]].words
     labels = "" if found["labels"] == "given" else " on the labels people corrected"
-    if found["ci95"] is None:
+    both, over = found.get("ci95_both", found["ci95"]), "over seeds and test sets"
+    if "ci95_both" not in found:  # of an earlier version
+        over = "over seeds"
+    if both is None:
         return (
             f"{arm} against {control}{labels}: {found['mean']:+.4f} over {seeds} seed(s); too few "
             "for an interval, use at least 3"
         )
-    low, high = found["ci95"]
-    numbers = f"{abs(found['mean']):.4f} [{low:+.4f}, {high:+.4f}]"
+    low, high = both
+    numbers = f"{abs(found['mean']):.4f} [{low:+.4f}, {high:+.4f}] {over}"
     wins = f"{found['seeds_with_gain']:.0%} of {seeds} seeds"
     if low > 0:
         return f"{arm} is better than {control}{labels} by {numbers}, in {wins}"
     if high < 0:
         return f"{arm} is worse than {control}{labels} by {numbers}, better in {wins}"
+    line = f"{arm} and {control}{labels}: no difference shown, {found['mean']:+.4f} "
+    line += f"[{low:+.4f}, {high:+.4f}] {over}"
+    over_seeds = found["ci95"]
+    if over_seeds[0] > 0 or over_seeds[1] < 0:
+        word = "better" if found["mean"] > 0 else "worse"
+        return f"{line}; on this test set it is {word} over seeds, another one may undo that"
     return (
-        f"{arm} and {control}{labels}: no difference shown, {found['mean']:+.4f} "
-        f"[{low:+.4f}, {high:+.4f}]; a true one of {found['detectable']:.4f} is seen four times "
-        "in five"
+        f"{line}; over {seeds} seeds on this test set a true one of about "
+        f"{found['detectable']:.4f} would be seen four times in five"
     )
 
 

@@ -16,9 +16,11 @@ from pipeline.frame.run import Run
 from pipeline.issues.answer_keys import apply_votes, load_verified
 from pipeline.issues.arms import BASELINE, TrainingSet, comparisons, make_arms
 from pipeline.issues.comparison import (
+    FEWEST_SEEDS,
     interval_over_test_sets,
     mcnemar_p,
     paired_difference,
+    spread_of,
     stability,
 )
 from pipeline.issues.ranking import find_issues_ranked
@@ -184,7 +186,12 @@ def compare_arms(
             found.append(
                 {"arm": arm, "control": control, "labels": labels}
                 | paired_difference(*values)
-                | {"ci95_test_set": interval_over_test_sets(rights(arm), rights(control))}
+                | {
+                    "ci95_test_set": interval_over_test_sets(rights(arm), rights(control)),
+                    "ci95_both": spread_of(rights(arm), rights(control)).interval()
+                    if len(trials) >= FEWEST_SEEDS
+                    else None,
+                }
             )
     return found
 

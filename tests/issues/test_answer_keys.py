@@ -16,6 +16,7 @@ from pipeline.issues.answer_keys import (
     COLUMNS,
     Verified,
     apply_votes,
+    average_precision,
     load_verified,
     score_issues,
 )
@@ -49,12 +50,28 @@ def test_the_three_definitions_count_differently() -> None:
 def test_issues_are_scored_among_the_judged_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer_keys, "RANKS", (1, 2, 3, 10))
     confidence = np.array([0.9, 0.5, 0.1, 0.5, 0.4, 0.5, 0.2])
-    found = score_issues(np.array([2, 3, 6, 0]), confidence, VOTES)
+    found = score_issues(np.array([2, 3, 6, 0]), confidence, VOTES, samples=200, seed=1)
     assert (found["issues"], found["shown"], found["unjudged"]) == (4, 3, 1)
     flips = found["definitions"]["other >= 3 votes"]
     assert flips["confirmed"] == 1
     assert flips["precision_at"] == {"1": 1.0, "2": 0.5, "3": 1 / 3}
     assert flips["auroc"] == 1.0
+    assert flips["base_rate"] == 0.25
+    # Of the issues 2, 3, 6, 0 people were not shown 3: it may be right or wrong.
+    assert flips["precision_band"] == {"1": [1.0, 1.0], "2": [0.5, 1.0], "3": [1 / 3, 2 / 3]}
+    assert flips["average_precision"]["value"] == 1.0
+    low, high = flips["average_precision"]["ci95"]
+    assert 0 < low <= high <= 1
+
+
+def test_average_precision_of_a_ranking_that_knows_nothing_is_the_base_rate() -> None:
+    rng = np.random.default_rng(0)
+    is_wrong = rng.random(2000) < 0.3
+    found = average_precision(is_wrong, rng.random(2000), samples=100, seed=1)
+    assert found is not None
+    low, high = found["ci95"]
+    assert low < 0.3 < high < low + 0.1
+    assert average_precision(np.zeros(9, bool), rng.random(9), samples=9, seed=1) is None
 
 
 def write(path: Path, run: Run, **changes: str) -> Path:

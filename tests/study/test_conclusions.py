@@ -1,5 +1,7 @@
 """The sentences of a study say no more than its intervals."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,25 +13,32 @@ def test_two_seeds_give_no_interval_and_the_sentence_says_so() -> None:
     found = paired_difference(np.array([0.9, 0.8]), np.array([0.8, 0.8]))
     assert found["ci95"] is None
     assert found["detectable"] is None
-    line = say_difference(found | {"arm": "prune", "control": "baseline", "labels": "given"}, 2)
+    said = {"arm": "prune", "control": "baseline", "labels": "given", "ci95_both": None}
+    line = say_difference(found | said, 2)
     assert "too few" in line
 
 
 @pytest.mark.parametrize(
-    ("ci95", "word"),
-    [([0.001, 0.003], "better"), ([-0.003, -0.001], "worse"), ([-1, 1], "no diff")],
+    ("ci95", "both", "word"),
+    [
+        ([0.001, 0.003], [0.001, 0.003], "is better than"),
+        ([-0.003, -0.001], [-0.003, -0.001], "is worse than"),
+        ([-1, 1], [-1, 1], "no difference shown.*about 0.0020"),
+        ([0.001, 0.003], [-0.001, 0.005], "no difference shown.*better over seeds, another one"),
+    ],
 )
-def test_the_sentence_follows_the_interval(ci95: list[float], word: str) -> None:
+def test_the_sentence_follows_the_interval(ci95: list[float], both: list[float], word: str) -> None:
     found = {
         "arm": "prune",
         "control": "random_prune",
         "labels": "given",
         "mean": float(np.mean(ci95)),
         "ci95": ci95,
+        "ci95_both": both,
         "seeds_with_gain": 0.5,
         "detectable": 0.002,
     }
-    assert word in say_difference(found, 10)
+    assert re.search(word, say_difference(found, 10))
 
 
 def test_noise_is_told_by_kind_and_rate() -> None:
