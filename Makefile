@@ -99,7 +99,10 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-ha
 CREATE  := $(PYTHON) -m venv $(VENV) && $(INSTALL) requirements-pip.txt
 endif
 
+NO_INTEL_MACS := error: TensorFlow has no package for Intel Macs since 2.17; use Linux, in a container for example
+
 $(VENV)/ready: requirements.txt requirements-pip.txt
+	@if test "`uname -sm`" = "Darwin x86_64"; then echo "$(NO_INTEL_MACS)" >&2; exit 2; fi
 	$(CREATE)
 	$(INSTALL) requirements.txt
 	@touch $@

@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.frame import start
+
 if TYPE_CHECKING:
     from pipeline.library import find_label_errors
 
 __all__ = ["find_label_errors"]
 __version__ = "0.1.0"
+
+start.guard()
 
 
 def __getattr__(name: str) -> Any:

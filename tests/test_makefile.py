@@ -149,6 +149,29 @@ def test_a_command_that_fails_stops_make(checkout: Path) -> None:
         assert done.stderr.splitlines()[0] == "error: no"
 
 
+@needs_make
+@pytest.mark.parametrize("target", ["all", "demo", "test", "check"])
+def test_an_intel_mac_is_told_in_one_line(checkout: Path, tmp_path: Path, target: str) -> None:
+    (checkout / ".venv" / "ready").unlink()
+    (tmp_path / "bin").mkdir()
+    write_program(tmp_path / "bin" / "uname", "#!/bin/sh\necho Darwin x86_64\n")
+    done = make(
+        checkout, target, env={"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: TensorFlow has no package for Intel Macs")
+    assert not (checkout / "arguments").exists()
+
+
+def test_nothing_in_the_makefile_is_newer_than_the_make_of_macos() -> None:
+    """3.81: what later versions brought is ignored there, or read as something else."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    later = r"!=|::=|\.SHELLSTATUS|\.ONESHELL|\.SHELLFLAGS|\$\(file |\$\(guile |^undefine|^private"
+    later += r"|^define .*="
+    later += r"|&:|\$\(intcmp |\$\(let |^load |\.EXTRA_PREREQS|\.NOTINTERMEDIATE"
+    assert re.findall(later, text, re.MULTILINE) == []
+
+
 # --- values are data -----------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short, shown
@@ -26,6 +26,10 @@ OTHER_FORMATS = {
 LFS = b"version https://git-lfs"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 DECODED = 1 << 20  # bytes at a time
+MOST_TIMES, MOST_UNPACKED = (
+    100,
+    1 << 28,
+)  # of the packed size, and bytes that are always let through
 
 
 def check_file(path: Path) -> None:
@@ -61,6 +65,40 @@ def _nearest(path: Path) -> str:
     return f" (did you mean {shown(close[0])}?)" if close else ""
 
 
+class _Unpacked(io.RawIOBase):
+    """The bytes of a gzip file, up to many times more than text ever packs.
+
+    Raises:
+        DataError: there are more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = gzip.open(path)  # noqa: SIM115
+        self._path = path
+        self._left = max(MOST_UNPACKED, MOST_TIMES * path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._file.readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise DataError(
+                f"{short(self._path)}: unpacks to more than {MOST_TIMES} times its size, which "
+                "text does not; unpack it yourself if it is what it should be"
+            )
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    return io.BufferedReader(_Unpacked(path), DECODED)
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """Yield the bytes of a file, unpacked if they are gzip (by content, not by name).
@@ -77,7 +115,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     if path.suffix == ".gz" and not start.startswith(GZIP):
         raise DataError(f"{short(path)}: is not gzip, as its name says; rename it or pack it")
     try:
-        with gzip.open(path) if start.startswith(GZIP) else path.open("rb") as opened:
+        with _unpacked(path) if start.startswith(GZIP) else path.open("rb") as opened:
             yield opened  # type: ignore[misc]
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{short(path)}: damaged gzip ({error}); fetch it again") from None

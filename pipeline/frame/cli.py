@@ -18,18 +18,24 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from pipeline.frame import start
 from pipeline.frame.errors import ConfigError, PipelineError, ResourceError
+from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import SCOPES
 from pipeline.frame.terminal import say
 
 ERROR_LOG = Path("pipeline-error.log")
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG)
+CANNOT_WRITE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
+)
 
 VARIABLE = "LABEL_ERRORS_"  # of the environment: how the Makefile passes what it was told
 
+CONFIG_HELP = "YAML file of the experiment. A custom model in it is code, which is run."
 ConfigOption = Annotated[
-    Path, typer.Option("--config", envvar=f"{VARIABLE}CONFIG", help="YAML file of the experiment.")
+    Path, typer.Option("--config", envvar=f"{VARIABLE}CONFIG", help=CONFIG_HELP)
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -92,6 +98,8 @@ def command_app(functions: Mapping[str, Callable[..., None]]) -> typer.Typer:
 
 def run_app(app: typer.Typer) -> None:
     """Parse sys.argv for an app of commands, run what it says and exit with one of EXIT_CODES."""
+    start.let_go()
+    start.open_streams()
     signal.signal(signal.SIGTERM, _raise_terminated)
     _write_what_can_be_written()
     for name in NEVER_EMPTY:
@@ -132,9 +140,6 @@ def ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
             return 0
         except PipelineError as error:
             return _say(complete(str(error), **kwargs), error.exit_code)
-        except MemoryError:
-            hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
-            return _say(f"out of memory; {hint}", ResourceError.exit_code)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
@@ -142,12 +147,13 @@ def ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
             return _say("interrupted; what is finished is kept, the same command goes on", 130)
         except Terminated:
             return _say("terminated; what is finished is kept, the same command goes on", 143)
-        except OSError as error:
-            if error.errno not in CANNOT_WRITE:
-                return _say_bug(error)
-            name = f"{error.filename}: " if error.filename else ""
-            return _say(f"{name}cannot be written: {error.strerror}", ResourceError.exit_code)
         except Exception as error:  # the one place where a bug becomes a line and a log
+            if start.is_of_memory(error):
+                hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
+                return _say(f"out of memory; {hint}", ResourceError.exit_code)
+            if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+                name = f"{error.filename}: " if error.filename else ""
+                return _say(f"{name}cannot be written: {error.strerror}", ResourceError.exit_code)
             return _say_bug(error)
 
     return wrapped
@@ -199,9 +205,10 @@ def command_line(
 def _say_bug(error: Exception) -> int:
     log = str(ERROR_LOG)
     try:
-        ERROR_LOG.write_text(traceback.format_exc(), encoding="utf-8")
-    except OSError as unwritten:
-        log = f"no file: {unwritten.strerror}"
+        with atomic_write(ERROR_LOG) as file:  # takes the place of a link, and is not led by it
+            file.write(traceback.format_exc().encode("utf-8", "replace"))
+    except ResourceError as unwritten:
+        log = f"no file: {unwritten}"
     return _say(f"bug: {type(error).__name__}: {error} (traceback in {log})", 1)
 
 

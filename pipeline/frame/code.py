@@ -24,7 +24,7 @@ DECIDE_NOTHING = tuple(
     for name in (
         *("frame.cli", "frame.code", "frame.errors", "frame.lock", "frame.meaning"),
         *("frame.finished", "frame.messages", "frame.progress", "frame.record"),
-        *("frame.section", "frame.stage", "frame.terminal", "frame.versions"),
+        *("frame.section", "frame.stage", "frame.start", "frame.terminal", "frame.versions"),
         *("config", "report", "compute.engine", "compute.local", "compute.ray_engine"),
         *("compute.ray_node", "compute.resources"),
     )
@@ -296,7 +296,7 @@ def _own_modules(name: str) -> dict[str, str]:
     waiting, home = [name], None
     while waiting:
         module = waiting.pop()
-        path = _source_of(module)
+        path = source_file(module)
         if module in found or path is None:
             continue
         home = home or path.parents[module.count(".") + (path.name == "__init__.py")]
@@ -311,7 +311,8 @@ def _own_modules(name: str) -> dict[str, str]:
     return found
 
 
-def _source_of(module: str) -> Path | None:
+def source_file(module: str) -> Path | None:
+    """Return the file of a module, None for one of the standard library or without a source."""
     if module.partition(".")[0] in sys.stdlib_module_names:
         return None
     try:

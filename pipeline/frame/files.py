@@ -17,6 +17,8 @@ import pyarrow as pa
 from pipeline.frame.errors import ArtifactError, ResourceError
 
 TEMPORARY = ".tmp-"
+UMASK = os.umask(0o077)  # can be read only by setting it, which other threads must not meet
+os.umask(UMASK)
 
 
 # --- writing and reading -------------------------------------------------------------------
@@ -39,7 +41,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(0o666 & ~UMASK)
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:

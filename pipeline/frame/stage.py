@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.frame.code import Code, code_of, read_again, source_of
+from pipeline.frame.code import Code, code_of, read_again, source_file, source_of
 from pipeline.frame.errors import ArtifactError, DataError, PipelineError, ResourceError
 from pipeline.frame.files import hash_of, sweep_temporary
 from pipeline.frame.progress import StageProgress
@@ -136,6 +136,8 @@ def execute(stage: Stage, loaded: Any, run: Run) -> None:
     made_from = state.made_from(name)
     with StageProgress(name) as progress, scratch_in(folder), replacing(folder):
         context = Context(loaded, run, progress, key=key_of(made_from))
+        for root in own_code(stage.roots(loaded.config)):
+            progress.say(root)
         stage.work(context)
         read_again()
         try:
@@ -159,6 +161,16 @@ def execute(stage: Stage, loaded: Any, run: Run) -> None:
         }
         save_record(folder, record)
         progress.say(f"done in {seconds:.1f} s")
+
+
+def own_code(roots: list[str]) -> list[str]:
+    """Return a line for each piece of code that is not of this package."""
+    modules = [(root, root.partition(":")[0]) for root in roots]
+    return [
+        f"runs code that the config names: {root} in {source_file(module)}"
+        for root, module in modules
+        if not module.startswith("pipeline.")
+    ]
 
 
 def unmoved(before: Record, after: Record) -> Record:

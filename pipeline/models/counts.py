@@ -1,7 +1,10 @@
 """scikit-learn classifiers of word counts, and what they learned as plain arrays."""
 
 import json
+import signal
+import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,9 +16,13 @@ from sklearn.naive_bayes import MultinomialNB
 
 from pipeline.data.prepared import load_class_names
 from pipeline.frame import artifacts
+from pipeline.frame.errors import DataError
 from pipeline.frame.run import Run
 from pipeline.models.sections import Counts
 from pipeline.models.table import LogisticRegressionModel, MultinomialNbModel
+
+PATIENCE = 10.0  # CPU seconds for a text, and more for a long one
+SLOWEST = 1e6  # characters a second
 
 
 class NotConvergedError(ArithmeticError):
@@ -35,9 +42,41 @@ def make_logistic_regression(
     return CountsClassifier(solver, tfidf=True)
 
 
+class PatientVectorizer(CountVectorizer):
+    """sklearn's CountVectorizer, for patterns that may need for ever to find the words of a text.
+
+    Raises:
+        DataError: a text took longer than any pattern that does not go back again and again.
+    """
+
+    def build_tokenizer(self) -> Callable[[str], list[str]]:
+        find = super().build_tokenizer()
+        if threading.current_thread() is not threading.main_thread():
+            return find  # type: ignore[no-any-return]
+
+        def tokenize(text: str) -> list[str]:
+            before = signal.signal(signal.SIGVTALRM, _give_up)
+            signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE + len(text) / SLOWEST)
+            try:
+                found: list[str] = find(text)
+                return found
+            finally:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                signal.signal(signal.SIGVTALRM, before)
+
+        return tokenize
+
+
+def _give_up(signum: int, frame: object) -> None:
+    raise DataError(
+        "vectorize.token_pattern: needs too long to find the words of a text, as nested repeats "
+        "like (a+)+ do; write a simpler one"
+    )
+
+
 def make_vectorizer(options: Counts, vocabulary: list[str] | None = None) -> CountVectorizer:
     """Return sklearn's CountVectorizer with the settings of the config's `vectorize` section."""
-    return CountVectorizer(
+    return PatientVectorizer(
         lowercase=options.lowercase,
         token_pattern=options.token_pattern,
         ngram_range=(1, options.max_ngram),

@@ -1,0 +1,76 @@
+"""What a command does until it can answer for itself: while its libraries are imported.
+
+Python would print a traceback. This module imports next to nothing, and does nothing in a program
+that uses this package as a library.
+"""
+
+import os
+import signal
+import sys
+from types import TracebackType
+
+COMMANDS = ("-m", "label-errors")  # sys.argv[0] while the package is imported
+WINDOWS = "error: this runs on Linux and macOS; on Windows, run it in WSL 2 (README, Where it runs)"
+TOO_LITTLE = (
+    "cannot allocate",
+    "failed to map",
+    "can't start new thread",
+    "memory allocation",
+    "not enough memory",
+    "exception set",  # what C modules say of an allocation that they did not check
+)
+
+
+def guard() -> None:
+    """Answer in a line until `let_go`, if this process is a command."""
+    if os.path.basename(sys.argv[0] if sys.argv else "") not in COMMANDS:  # noqa: PTH119
+        return
+    if sys.platform == "win32":
+        sys.exit(WINDOWS)
+    open_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
+    sys.excepthook = _say
+
+
+def let_go() -> None:
+    """Leave what happens from here on to the command."""
+    if signal.getsignal(signal.SIGINT) is _interrupted:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.excepthook = sys.__excepthook__
+
+
+def open_streams() -> None:
+    """Put /dev/null where stdin, stdout or stderr are closed.
+
+    Else the next file that is opened would get their number, and what libraries print.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Return whether an error is one of little memory, or of little address space."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, ImportError | OSError | RuntimeError | SystemError)
+        and any(words in text for words in TOO_LITTLE)
+    )
+
+
+def _interrupted(signum: int, frame: object) -> None:
+    os.write(2, b"error: interrupted\n")
+    os._exit(130)
+
+
+def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not is_of_memory(error):
+        sys.__excepthook__(kind, error, trace)
+        return
+    os.write(2, b"error: too little memory to start; see `ulimit -v` and what else is running\n")
+    os._exit(7)
