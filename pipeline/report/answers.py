@@ -44,9 +44,27 @@ def looked_at(m: Material) -> Answer:
         f"the smallest class has {sizes.min():,}, the largest {sizes.max():,}.",
         f"Judged by {judges(m)}, each text by models that did not learn it.",
     ]
-    if unread := m.dataset.get("not_read"):
-        notes.append(f"Not read: {'; '.join(unread)}.")
+    notes += read_from(m.loaded.config.dataset)
     return Answer("What was looked at?", f"{texts} in {classes}", notes)
+
+
+def read_from(dataset: Any) -> list[str]:
+    """Say what of the source was read, and so what was not."""
+    said = dataset.model_dump()
+
+    def names(*keys: str) -> str:
+        found: Any = next((said[key] for key in keys if said.get(key) is not None), [])
+        return ", ".join(map(str, found if isinstance(found, list) else [found]))
+
+    texts, labels = names("text_columns", "text_keys"), names("label_column", "label_key")
+    if not texts:
+        return []
+    split = said.get("split") or {}
+    given = [split[key] for key in ("column", "train", "test", "test_path") if split.get(key)]
+    also = f", splits from {', '.join(map(str, given))}" if given else ""
+    left_out = split.get("left_out") or []
+    rest = f" (splits left out: {', '.join(left_out)})" if left_out else ""
+    return [f"Read: texts from {texts}, labels from {labels}{also}. Nothing else{rest}."]
 
 
 def judges(m: Material) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.frame.terminal import Terminal
+from pipeline.report.numbers import span
 
 Metrics = dict[str, Any]
 
@@ -23,6 +24,9 @@ def sentence(metrics: Metrics) -> str:
         f"{count:,} of {metrics['dataset']['num_examples']:,} labels look wrong "
         f"({metrics['issues']['all']['fraction']:.1%}); "
     )
+    estimated = metrics["issues"]["all"].get("estimated_errors") or {}
+    if estimated.get("range95"):
+        found += f"by two estimates {span(*estimated['range95'])} are (95% range); "
     if few := too_few(accuracy):
         return f"{found}whether training without them helps, this test set cannot tell: {few}."
     if low > 0:

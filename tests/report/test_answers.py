@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
+from pipeline.config.load import load_config
+from pipeline.data.sources import Dataset
 from pipeline.frame import artifacts
-from pipeline.report.answers import first_page, reading_seconds
+from pipeline.report.answers import first_page, read_from, reading_seconds
 from pipeline.report.figures import accuracy_curves, class_ranges, confusion
 from pipeline.report.markdown import escaped, quoted, sentence, summary_markdown
 from pipeline.report.material import Material, gather
@@ -45,6 +48,28 @@ def test_the_range_is_stated_and_where_it_comes_from(make_toy: MakeToy) -> None:
     assert answer.startswith("3 to 14 of 40 (7.5% to 35%)")
     assert "confident learning counts 9" in answer
     assert "Uncalibrated" in answer
+
+
+def test_what_was_read_is_said_and_so_what_was_not() -> None:
+    split = {"by": "column", "column": "part", "train": "a", "test": "b", "left_out": ["dev"]}
+    section = {
+        "source": "csv",
+        "path": "x.csv",
+        "columns": None,
+        "delimiter": ",",
+        "encoding": "utf-8",
+        "text_columns": ["title", "body"],
+        "label_column": "topic",
+        "id_column": None,
+        "classes": "found",
+        "split": split,
+    }
+    dataset: Any = TypeAdapter(Dataset).validate_python(section)
+    assert read_from(dataset) == [
+        "Read: texts from title, body, labels from topic, splits from part, a, b. Nothing else "
+        "(splits left out: dev)."
+    ]
+    assert read_from(load_config(Path("configs/sample.yaml")).config.dataset) == []
 
 
 def test_a_run_of_an_earlier_version_says_what_is_missing(make_toy: MakeToy) -> None:

@@ -126,6 +126,23 @@ def test_filters_and_search(browser: Any, address: str) -> None:
     assert shown.count() == 0
 
 
+def test_many_issues_and_classes_make_no_long_page(browser: Any, make_toy: MakeToy) -> None:
+    """At most 1.5 MB, 8,000 pixels with every section open and texts folded, six printed pages."""
+    texts = [f"{k} <&> dull film " * 300 for k in range(600)]
+    toy = make_toy(texts=texts, class_names=tuple(f"class number {k}" for k in range(150)))
+    write_report(toy.loaded, toy.run, toy.metrics)
+    assert toy.run.report.stat().st_size < 1_500_000
+    address = toy.run.report.resolve().as_uri()
+    page = Visit(browser, address, viewport={"width": 1280, "height": 900}).page
+    assert page.evaluate("document.documentElement.scrollHeight") < 3000
+    page.evaluate("document.querySelectorAll('details.section').forEach(d => { d.open = true })")
+    assert page.evaluate("document.documentElement.scrollHeight") < 8000
+    assert page.locator("#filter select[name=given] option").count() == 151
+    page.fill("#classes .find input", "number 149")
+    assert page.locator("#classes tbody tr:visible").count() == 1
+    assert 1 <= page.pdf(format="A4").count(b"/Type /Page\n") <= 6
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_accessible_and_no_wider_than_the_screen(
