@@ -17,7 +17,7 @@ from pipeline.compute.trial import Tried, try_members
 from pipeline.config.json_schema import schema_hint
 from pipeline.config.load import RUN_NAME, load_config
 from pipeline.config.suggest import FOLDS, SEED, UNREAD_SETTINGS, suggest_settings, suggest_values
-from pipeline.config.template import Notes, commented_yaml
+from pipeline.config.template import Notes, as_yaml, commented_yaml
 from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
 from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
 from pipeline.data.scripts import is_unspaced, scripts_of
@@ -135,15 +135,16 @@ def read_guessed(data: Path, guess: Guess) -> tuple[Examples | None, str]:
         check_examples(examples)
         check_sizes(data, examples.class_names, training_sizes(examples))
     except DataError as error:
-        guess.decide[key_in_question(str(error))] = str(error)
+        guess.decide[key_in_question(str(error), guess.section)] = str(error)
         return None, str(error)
     return examples, ""
 
 
-def key_in_question(message: str) -> str:
+def key_in_question(message: str, section: dict[str, Any]) -> str:
     """Return the key of the `dataset` section that an error of reading is about."""
-    named = re.findall(r"dataset\.(classes|split|id_column|label_column|text_columns)", message)
-    return named[-1] if named else "label_column"
+    named = re.findall(r"dataset\.([a-z_]+)", message)
+    wanted: list[str] = [*reversed(named), "label_column", "path"]
+    return next(name for name in wanted if name in section)
 
 
 class Sample(NamedTuple):
@@ -275,6 +276,8 @@ def write_config(
     told = {key: f"{key}: {reason}" for key, reason in guess.reasons.items()}
     for key, what in guess.decide.items():
         told[key] = f"{TO_DECIDE}: {what}" + (f"\n{told[key]}" if key in told else "")
+        if key == "classes" and guess.labels:
+            told[key] += f"\nall that are written: classes: {as_yaml(guess.labels)}"
     notes: Notes = {("dataset", key): for_terminal(line) for key, line in told.items()}
     head = (
         f"{schema_hint(folder)}\n# Label errors in {shown(data.name)[1:-1]}. Written by "

@@ -283,6 +283,51 @@ def test_no_columns(tmp_path: Path) -> None:
     assert len(str(caught.value)) <= 290
 
 
+DECIDED = {
+    "less than nothing": (["-1", "1"], "negative, which often means no label"),
+    "zeros first": (["1", "01"], "is not a number, and others are"),
+    "two spellings": (["good", "Good"], "differs from"),
+    "numbers and names": (["0", "neither"], "is not a number, and others are"),
+}
+
+
+@pytest.mark.parametrize("case", DECIDED)
+def test_labels_to_decide_are_listed_to_choose_from(case: str, tmp_path: Path) -> None:
+    """The list, taken as it stands, is what the reader needs."""
+    labels, says = DECIDED[case]
+    columns = ("text", TEXTS), ("label", labels * 10)
+    data = write(tmp_path / "data.csv", table(*columns))
+    output = tmp_path / "mine.yaml"
+    done = command("init", data, "--output", output)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert says in done.stderr
+    text = output.read_text(encoding="utf-8")
+    (listed,) = (line for line in text.splitlines() if "# all that are written: " in line)
+    text = text.replace("  classes: null", f"  {listed.partition('written: ')[2]}")
+    output.write_text(text, encoding="utf-8")
+    loaded = load_config(output)
+    examples = read_examples(loaded.config.dataset, seed=loaded.config.seed)
+    assert examples.class_names == sorted(labels)
+
+
+@pytest.mark.parametrize(("content", "key"), [(b"caf\xe9", "encoding"), (None, "path")])
+def test_what_is_wrong_in_a_folder_is_marked(
+    content: bytes | None, key: str, tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        for name in ("neg", "pos"):
+            folder = tmp_path / "tree" / split / name
+            folder.mkdir(parents=True)
+            for number in range(3 if content or name == "neg" else 1):
+                (folder / f"{number}.txt").write_bytes(content or b"a text %d" % number)
+    output = tmp_path / "mine.yaml"
+    done = command("init", tmp_path / "tree", "--output", output)
+    assert done.returncode == 3
+    lines = output.read_text(encoding="utf-8").splitlines()
+    marked = next(number for number, line in enumerate(lines) if "# DECIDE: " in line)
+    assert next(line for line in lines[marked:] if line.strip()[0] != "#").startswith(f"  {key}: ")
+
+
 def test_columns_that_cannot_be_told_are_left_to_decide(tmp_path: Path) -> None:
     path, output = tmp_path / "data.csv", tmp_path / "mine.yaml"
     path.write_text("a,b\n1,2\n3,4\n5,6\n", encoding="utf-8")

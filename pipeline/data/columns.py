@@ -180,9 +180,19 @@ def _json_text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def columns_of_arrow(schema: Any, batches: Iterable[Any]) -> Columns:
-    """Return the columns of Arrow record batches; those whose values are no texts are nested."""
-    columns = {item.name: Column(nested=not is_simple(item.type)) for item in schema}
+def columns_of_arrow(
+    schema: Any, batches: Iterable[Any], names: Sequence[str] | None = None
+) -> Columns:
+    """Return the columns of Arrow record batches; those whose values are no texts are nested.
+
+    Args:
+        names: the columns to look at; None: all.
+    """
+    columns = {
+        item.name: Column(nested=not is_simple(item.type))
+        for item in schema
+        if names is None or item.name in names
+    }
     for batch in batches:
         for name, column in columns.items():
             if not column.nested:

@@ -34,6 +34,7 @@ from pipeline.frame.messages import short, shown
 ID_NAME = re.compile(r"id|.*[_ -]id")
 FEW_WORDS, SOME_WORDS = 3.0, 5.0  # on average, in a column of texts
 FEWEST_A_CLASS = 5  # rows on average: with fewer, a column of names is hardly one of classes
+MOST_LISTED = 30  # labels, for a person to choose classes from
 TO_DECIDE = "DECIDE"  # a column that could not be told
 
 
@@ -44,6 +45,7 @@ class Guess:
     other_labels: columns that could be the label as well -> how many different values they have.
     nested: columns that cannot be read, because their values are lists or objects. unread: columns,
     splits and files beside it that are not read. decide: key -> what a person has to decide there.
+    labels: the different ones of the label column, when they are few enough to be listed.
     """
 
     section: dict[str, Any]
@@ -52,6 +54,7 @@ class Guess:
     nested: list[str] = field(default_factory=list)
     unread: dict[str, list[str]] = field(default_factory=dict)
     decide: dict[str, str] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ def _look_at_label(guess: Guess, column: Column) -> None:
     found = sorted(column.values)
     if are_many_classes(found, column.count) and not column.many:
         guess.section["classes"] = FOUND
+    guess.labels = found if len(found) <= MOST_LISTED else []
     count = f"more than {len(found)}" if column.many else str(len(found))
     guess.reasons["label_column"] = f"{count} different: {', '.join(map(shown, found[:6]))}"
 

@@ -131,8 +131,7 @@ def is_unlabelled(files: list[Path], label: str) -> bool:
     for file in files:
         if label not in (schema := schema_of(file)).names:
             continue
-        batches = (batch.select([label]) for batch in batches_of(file, [label]))
-        column = columns_of_arrow(schema.empty_table().select([label]).schema, batches)[label]
+        column = columns_of_arrow(schema, batches_of(file, [label]), [label])[label]
         if {whole_number(value) for value in column.values} - {"-1"} or column.nested:
             return False
     return True

@@ -427,10 +427,13 @@ def test_a_table_with_a_name_twice(twice: str, tmp_path: Path) -> None:
     table = pa.Table.from_arrays(columns, names=["text", "label", twice, twice])
     pq.write_table(table, tmp_path / "data.parquet")
     assert read(tmp_path / "data.parquet").texts == TEXTS
-    table = pa.Table.from_arrays([*columns[:2], columns[0]], names=["text", "label", "text"])
-    pq.write_table(table, tmp_path / "data.parquet")
-    with pytest.raises(DataError, match="'text' occurs twice"):
-        read(tmp_path / "data.parquet")
+    for name in ("text", "label"):
+        table = pa.Table.from_arrays([*columns[:2], columns[name == "label"]],
+                                     names=["text", "label", name])  # fmt: skip
+        pq.write_table(table, tmp_path / "data.parquet")
+        for path in (tmp_path / "data.parquet", tmp_path):
+            with pytest.raises(DataError, match=f"'{name}' occurs twice"):
+                read(path)
 
 
 @pytest.mark.parametrize("name", ["we\nird.csv", "we\rird.csv"])
