@@ -183,7 +183,7 @@ STAGE = Stage(
         "document_vectors.npy",
         "members/*/*.np[yz]",
     ),
-    files=lambda config: files_of_finder(config.finder),
+    files=lambda config, run: files_of_finder(config.finder),
     code=code,
 )
 

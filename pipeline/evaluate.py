@@ -5,6 +5,7 @@ from typing import Any
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
 from pipeline.corrections.effect import measure_corrections
+from pipeline.corrections.summary import review_files, review_metrics
 from pipeline.data.prepared import Labels, check_stamp, dataset_stamp, load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
@@ -126,17 +127,30 @@ def stage_seconds(run: Run) -> dict[str, float]:
     return seconds | {"total": round(sum(seconds.values()), 3)}
 
 
+def gather_review(context: Context) -> Metrics | None:
+    """Return what people's decisions say of this run; None without a journal."""
+    if not review_files(context.config, context.run):
+        return None
+    run, labels = context.run, load_labels(context.run)
+    ids = artifacts.load_table(run.examples, ["id"]).column("id").to_pylist()
+    test_ids = [ids[row] for row in labels.rows("test")]
+    return review_metrics(context.loaded, run, test_ids, load_test_pred_probs(run, labels))
+
+
 def evaluate(context: Context) -> None:
     """Compare the two models, and the figures with the published ones."""
     run, config = context.run, context.config
     metrics = gather_metrics(run, context.loaded.run, config.seed, config.evaluate)
+    if review := gather_review(context):
+        metrics["review"] = review
     metrics["seconds"] = stage_seconds(run)
     artifacts.save_json(run.metrics, metrics)
 
 
-def files(config: Config) -> list[str]:
+def files(config: Config, run: Run) -> list[str]:
     """Return the files outside results/ that are read."""
-    return [config.evaluate.verified_labels] if config.evaluate.verified_labels else []
+    verified = config.evaluate.verified_labels
+    return [*([verified] if verified else []), *review_files(config, run)]
 
 
 STAGE = Stage(

@@ -134,7 +134,7 @@ def say_corrections(context: Context, corrected: Corrected) -> None:
     )
 
 
-def files(config: Config) -> list[str]:
+def files(config: Config, run: Run) -> list[str]:
     """Return the files and folders that are read."""
     return [*files_of_source(config.dataset), *([config.corrections] if config.corrections else [])]
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from pipeline.corrections.audit import Counted, Estimate, draw_wrong, sample_size, summarize
 from pipeline.corrections.decision import instant
-from pipeline.corrections.precision import Forecast
+from pipeline.corrections.precision import Forecast, wrong_probability
 from pipeline.corrections.queue import Queue
 from pipeline.corrections.stopping import (
     NEXT,
@@ -19,6 +19,7 @@ from pipeline.corrections.stopping import (
 )
 
 PLANS = (100, 400, 1000)  # how many more decisions are planned ahead
+SCORES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 WISHED = 0.01  # half the width of the interval of the share of wrong labels that one may wish
 
 
@@ -39,12 +40,16 @@ class AuditFound(NamedTuple):
 
 
 class Found(NamedTuple):
-    """decided, wrong: issues decided on by the majority. next: how many come, and what of them."""
+    """decided, wrong: issues decided on by the majority. next: how many come, and what of them.
+
+    probabilities: that a label is wrong, by the probability the finder gives it.
+    """
 
     decided: int
     wrong: int
     next: tuple[int, Forecast] | None
     in_list: Estimate | None
+    probabilities: list[tuple[float, Estimate]]
     plans: list[Plan]
     audit: AuditFound | None
 
@@ -56,6 +61,10 @@ class Found(NamedTuple):
             values["next"] = {"labels": count} | forecast.as_json()
         if self.in_list:
             values["wrong_in_list"] = self.in_list.as_json(1)
+        values["probability_wrong"] = [
+            {"self_confidence": score} | estimate.as_json()
+            for score, estimate in self.probabilities
+        ]
         values["plans"] = [
             {"labels": plan.labels, "found": plan.found.as_json()}
             | ({"left": plan.left.as_json(1)} if plan.left else {})
@@ -79,7 +88,7 @@ def find_out(queue: Queue) -> Found:
     listed = queue.listed()
     strata = audited_strata(queue)
     unlisted = None if strata is None else [c for c, is_listed in strata if not is_listed]
-    draws = wrong_in_list(listed)
+    draws, fit = wrong_in_list(listed), listed.fit
     ahead = int(listed.open.sum())
     counts = sorted({min(count, ahead) for count in PLANS}) if ahead else []
     plans = [plan_ahead(listed, count, unlisted) for count in counts]
@@ -88,6 +97,7 @@ def find_out(queue: Queue) -> Found:
         wrong=int((listed.wrong == 1).sum()),
         next=expect_next(listed),
         in_list=None if draws is None else summarize(draws),
+        probabilities=[(s, Estimate(*wrong_probability(fit, s))) for s in SCORES] if fit else [],
         plans=[plan for plan in plans if plan],
         audit=None if strata is None else _audit_found(queue, listed, strata),
     )
@@ -149,6 +159,14 @@ def plan_sentence(plan: Plan, seconds: float | None) -> str:
     left = plan.left
     about = f"{left.value:,.0f} [{left.low:,.0f}, {left.high:,.0f}]"
     return f"{said}; about {about} would stay in the data."
+
+
+def wrong_sentence(listed: Listed, confidence: float) -> str:
+    """Return how likely a label is wrong, by the decisions so far; "" while they are too few."""
+    if listed.fit is None:
+        return ""
+    value, low, high = wrong_probability(listed.fit, confidence)
+    return f"wrong with {value:.0%} [{low:.0%}, {high:.0%}], by your decisions so far"
 
 
 def rule_sentence(listed: Listed, one_in: int) -> str:

@@ -22,7 +22,12 @@ BETWEEN = 4  # issues between two labels of the audit
 
 def journal_path(loaded: Loaded) -> Path:
     """Return where decisions about this run are written."""
-    return Path(loaded.config.corrections or FOLDER / f"{loaded.run}.jsonl")
+    return journal_of(loaded.config, loaded.run)
+
+
+def journal_of(config: Any, name: str) -> Path:
+    """Return the journal of a run of this config and name."""
+    return Path(config.corrections or FOLDER / f"{name}.jsonl")
 
 
 def load_queue(
@@ -69,6 +74,7 @@ def load_queue(
         audit_path(journal.path, scope), audit, in_scope, pred_probs, listed, source,
         scope=scope, seed=loaded.config.seed,
     )  # fmt: skip
+    notes += unfit(run)
     if drawn:
         others = [i for i in drawn.ids if i not in listed and i in position_of]
         items = interleaved(items, [item_of(id_, None) for id_ in mixed_up(others, drawn.seed)])
@@ -83,6 +89,15 @@ def load_queue(
         loaded.run, run.folder, dataset["name"], scope, items, journal,
         audit=drawn, shares=shares, blind=blind, notes=notes, since=since,
     )  # fmt: skip
+
+
+def unfit(run: Run) -> list[str]:
+    """Return why the finder is not fit to judge these labels, and what to do."""
+    fitness = artifacts.load_json(run.health).get("fitness", {}) if run.health.exists() else {}
+    return [
+        f"this model is not fit to judge these labels: {reason['why']}; {reason['remedy']}"
+        for reason in fitness.get("reasons", [])
+    ]
 
 
 def interleaved(issues: list[Item], others: list[Item]) -> list[Item]:

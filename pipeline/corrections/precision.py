@@ -3,10 +3,10 @@
 The probability that a label is wrong never rises with its score. It is fitted to the decisions so
 far as a logistic curve in the log-odds of the score, below a ceiling: of the labels that a finder
 is surest of many may be right all the same. Every curve that the decisions leave possible is
-weighted by its posterior, and what comes next is drawn from them. The prior knows two things: by an
-honest finder the log-odds of an error change one to one with those of its score, and where the
-finder is undecided most labels are right. Labels beyond those looked at may differ from the curve,
-so it may drift away from the last one, the farther the more.
+weighted by its posterior, and what comes next is drawn from them. The prior knows two things: the
+log-odds of an error change over the list about as much as the score's do, whatever its scale, and
+where the finder is undecided most labels are right. Labels beyond those looked at may differ from
+the curve, so it may drift away from the last one, the farther the more.
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 
 DRAWS = 2000
 LEVELS = np.linspace(-12, 8, 41)  # log-odds of an error where the score is even
-SLOPES = np.linspace(0, 4, 17)  # of log-odds of an error on log-odds of the score
+SLOPES = np.linspace(0, 4, 17)  # of log-odds of an error on log-odds of the score, scaled
 CEILINGS = np.array([1.0, 0.9, 0.8, 0.65, 0.5, 0.3])
 LEVEL, LEVEL_SD, SLOPE, SLOPE_SD = -2.0, 2.0, 1.0, 1.0  # of the prior
 DRIFT = 0.35  # standard deviation of the drift in log-odds over one of the score
@@ -38,19 +38,21 @@ class Forecast(NamedTuple):
 class Fit(NamedTuple):
     """Curves that fit the decisions. levels, slopes, ceilings: (draws,).
 
-    edge: suspicion of the least suspicious label decided on.
+    edge: suspicion of the least suspicious label decided on. scale: suspicions are divided by it.
     """
 
     levels: np.ndarray
     slopes: np.ndarray
     ceilings: np.ndarray
     edge: float
+    scale: float
 
     def probabilities(self, suspicions: np.ndarray, *, seed: int = 0) -> np.ndarray:
         """Return (draws, n) probabilities that labels so suspicious are wrong."""
-        beyond = np.maximum(self.edge - suspicions, 0)
+        x = suspicions / self.scale
+        beyond = np.maximum(self.edge / self.scale - x, 0)
         drift = np.random.default_rng(seed).normal(0, DRIFT, len(self.levels))
-        odds = self.levels[:, None] + self.slopes[:, None] * suspicions + drift[:, None] * beyond
+        odds = self.levels[:, None] + self.slopes[:, None] * x + drift[:, None] * beyond
         return np.asarray(self.ceilings[:, None] / (1 + np.exp(-odds)))
 
 
@@ -60,16 +62,24 @@ def suspicion(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.log1p(-clipped) - np.log(clipped))
 
 
-def fit_precision(scores: np.ndarray, is_wrong: np.ndarray, *, seed: int = 0) -> Fit | None:
+def scale_of(scores: np.ndarray) -> float:
+    """Return how far the suspicions of a whole list spread: small for a timid finder."""
+    return max(float(suspicion(scores).std()), 0.01) if len(scores) else 1.0
+
+
+def fit_precision(
+    scores: np.ndarray, is_wrong: np.ndarray, *, scale: float = 1.0, seed: int = 0
+) -> Fit | None:
     """Return the curves that fit, None for fewer than FEWEST decisions.
 
     Args:
         scores: (m,) of the labels decided on. is_wrong: (m,) what was decided.
+        scale: as `scale_of` the whole list.
     """
     if len(scores) < FEWEST:
         return None
     x = suspicion(scores)
-    weights = np.exp(posterior(x, is_wrong)).ravel()
+    weights = np.exp(posterior(x / scale, is_wrong)).ravel()
     rng = np.random.default_rng(seed)
     drawn = rng.choice(len(weights), DRAWS, p=weights / weights.sum())
     level, slope, ceiling = np.unravel_index(drawn, SHAPE)
@@ -79,6 +89,7 @@ def fit_precision(scores: np.ndarray, is_wrong: np.ndarray, *, seed: int = 0) ->
         slopes=np.maximum(SLOPES[slope] + inside[1] * (SLOPES[1] - SLOPES[0]), 0),
         ceilings=CEILINGS[ceiling],
         edge=float(x.min()),
+        scale=scale,
     )
 
 
@@ -104,6 +115,13 @@ def forecast(fit: Fit, scores: np.ndarray, *, seed: int = 0) -> Forecast:
     counts = draw_counts(fit, scores, seed=seed)
     low, high = np.percentile(counts, [2.5, 97.5])
     return Forecast(float(counts.mean()), int(np.floor(low)), int(np.ceil(high)))
+
+
+def wrong_probability(fit: Fit, score: float) -> tuple[float, float, float]:
+    """Return the probability that a label with this score is wrong, and its 95 % interval."""
+    draws = fit.probabilities(suspicion(np.array([score])))[:, 0]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return float(draws.mean()), float(low), float(high)
 
 
 def draw_counts(fit: Fit, scores: np.ndarray, *, seed: int = 0) -> np.ndarray:

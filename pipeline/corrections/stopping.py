@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.corrections.audit import DRAWS, Counted, Estimate, draw_wrong, recall_of, summarize
-from pipeline.corrections.precision import Fit, Forecast, draw_counts, fit_precision, forecast
+from pipeline.corrections.precision import (
+    Fit,
+    Forecast,
+    draw_counts,
+    fit_precision,
+    forecast,
+    scale_of,
+)
 
 BREAK = 300.0  # seconds: a longer gap between two decisions is a break
 FEWEST_GAPS = 5
@@ -28,7 +35,8 @@ class Listed(NamedTuple):
     @property
     def fit(self) -> Fit | None:
         known = self.wrong >= 0
-        return fit_precision(self.confidence[known], self.wrong[known] == 1)
+        scale = scale_of(self.confidence)
+        return fit_precision(self.confidence[known], self.wrong[known] == 1, scale=scale)
 
 
 class Plan(NamedTuple):

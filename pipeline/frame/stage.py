@@ -47,13 +47,17 @@ def nothing(config: Any) -> list[str]:
     return []
 
 
+def no_files(config: Any, run: Run) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Stage:
     """What a stage says of itself, in its own file.
 
     does: one line. work: does it. sections: of the config, on which the result depends. reads:
     the stages whose files are opened. writes: patterns of the files it makes. files: what else is
-    opened, given the config: files and folders outside results/. code: the code that the config
+    opened, given config and run: files and folders outside results/. code: the code that the config
     chooses, as "module:function".
     """
 
@@ -62,7 +66,7 @@ class Stage:
     sections: tuple[str, ...]
     writes: tuple[str, ...]
     reads: tuple[str, ...] = ()
-    files: Callable[[Any], list[str]] = nothing
+    files: Callable[[Any, Run], list[str]] = no_files
     code: Callable[[Any], list[str]] = nothing
 
     @property
@@ -282,7 +286,7 @@ class RunState:
             known: an earlier answer. While no source has changed since, nor has the code.
         """
         stage = stages()[name]
-        inputs = {path: hash_of(Path(path)) for path in stage.files(self.config)}
+        inputs = {path: hash_of(Path(path)) for path in stage.files(self.config, self.run)}
         for upstream in stage.reads:
             outputs = load_record(self.run.stage(upstream))["outputs"]
             inputs |= {f"{upstream}/{file}": sha for file, sha in outputs.items()}

@@ -14,6 +14,7 @@ from pipeline.frame.cli import command_line
 from pipeline.issues.arms import ARMS
 from pipeline.report.material import Material
 from pipeline.report.numbers import duration, percent, plural, share_text, span
+from pipeline.report.reviewed import review_sentences
 from pipeline.report.summary import too_few
 from pipeline.study.conclusions import say_difference
 
@@ -288,11 +289,23 @@ def signed(value: float) -> str:
     return f"{value:+.4f}".replace("-", "−")
 
 
+def what_people_found(m: Material) -> Answer | None:
+    """What those who looked at the labels decided; None before anybody did."""
+    lines = review_sentences(m.metrics)
+    if not lines:
+        return None
+    found = m.metrics.get("review") or {}
+    checked = found.get("decided", 0)
+    said = f"{found['wrong']:,} of {checked:,} were wrong" if checked else "Labels were corrected"
+    return Answer("What did the review find?", said, lines)
+
+
 QUESTIONS: tuple[Callable[[Material], Answer | None], ...] = (
     looked_at,
     is_fit,
     how_many,
     what_people_say,
+    what_people_found,
     did_cleaning_help,
     what_next,
 )

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from pipeline.frame.terminal import Terminal
 from pipeline.report.numbers import span
+from pipeline.report.reviewed import review_sentences
 
 Metrics = dict[str, Any]
 
@@ -65,20 +66,6 @@ def too_few(accuracy: dict[str, Any]) -> str:
     )
 
 
-def corrections_sentence(corrections: dict[str, Any]) -> str:
-    """Return what the corrections did, in one sentence."""
-    accuracy = {
-        which: corrections[f"test_accuracy_{which}_labels"]["baseline"]
-        for which in ("given", "corrected")
-    }
-    return (
-        f"Corrections: {corrections['relabelled']:,} labels changed, {corrections['dropped']:,} "
-        f"examples left out, {corrections['issues_left']:,} issues left; baseline accuracy "
-        f"{accuracy['corrected']:.4f} on the corrected test labels, {accuracy['given']:.4f} on the "
-        "given ones."
-    )
-
-
 def print_summary(metrics: Metrics) -> None:
     """Print the comparison a reader wants."""
     console = Terminal(width=None if sys.stdout.isatty() else 100)
@@ -109,8 +96,8 @@ def print_summary(metrics: Metrics) -> None:
             f"Planted errors: {planted['recall']:.1%} found, precision {planted['precision']:.1%}, "
             f"average precision {planted['average_precision']:.3f}."
         )
-    if corrections := metrics.get("corrections"):
-        console.print(corrections_sentence(corrections))
+    for line in review_sentences(metrics):
+        console.print(line)
     console.print(sentence(metrics))
     console.print()
 

@@ -124,12 +124,14 @@ def serve(
     """Serve the page until Ctrl-C."""
     from pipeline.review.app import ReviewPage
     from pipeline.review.highlight import Highlighter
+    from pipeline.review.neighbors import Neighbors
     from pipeline.review.server import door, make_server
 
     with listen_somewhere(host) if port is None else listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
         highlighter = Highlighter(run, queue.scope)
-        page = ReviewPage(queue, highlighter, access, reviewer=reviewer)
+        neighbors = Neighbors(run, queue)
+        page = ReviewPage(queue, highlighter, access, reviewer=reviewer, neighbors=neighbors)
         say(f"scope {queue.scope}: {len(queue.items):,} examples to review")
         say(f"the journal is {queue.journal.path}")
         say(f"open {access.url}", flush=True)

@@ -25,6 +25,7 @@ from pipeline.corrections.findings import (
     pace_of,
     plan_sentence,
     rule_sentence,
+    wrong_sentence,
 )
 from pipeline.corrections.journal import StaleError, as_lot
 from pipeline.corrections.people import agreement_of, people
@@ -34,6 +35,7 @@ from pipeline.corrections.votes import consensus, disagree
 from pipeline.frame.errors import DataError, PipelineError, ResourceError
 from pipeline.frame.messages import readable
 from pipeline.review.highlight import Highlighter
+from pipeline.review.neighbors import Neighbors
 from pipeline.review.security import Access, Gate
 from pipeline.review.view import REVIEWER_COOKIE, Asked, asked, link
 
@@ -47,13 +49,20 @@ class ReviewPage:
     """The routes; `app` is what the server runs."""
 
     def __init__(
-        self, queue: Queue, highlighter: Highlighter, access: Access, *, reviewer: str
+        self,
+        queue: Queue,
+        highlighter: Highlighter,
+        access: Access,
+        *,
+        reviewer: str,
+        neighbors: Neighbors | None = None,
     ) -> None:
         self.queue = queue
         self.highlighter = highlighter
         self.access = access
         self.default_reviewer = reviewer
-        self.likeness: Callable[[str], np.ndarray | None] | None = None
+        self.neighbors = neighbors
+        self.likeness = neighbors.likeness if neighbors else None
         self.templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(_page_source),
             autoescape=True,
@@ -64,6 +73,7 @@ class ReviewPage:
         routes = [
             Route("/", self.show_list),
             Route("/example", self.show_example),
+            Route("/neighbors", self.show_neighbors),
             Route("/lot", self.show_lot),
             Route("/figures", self.show_figures),
             Route("/decide", self.decide, methods=["POST"]),
@@ -119,6 +129,7 @@ class ReviewPage:
         # The list keeps an item that was just decided: previous and next go by its place.
         before, after = self.queue.around(whole.id, view, reviewer, self.likeness)
         decisions = self.queue.decisions(item)
+        mine, own = self.queue.listed(reviewer), self.queue.columns.confidence[self._place(whole)]
         how = "settle" if settles else self.queue.how(whole, reviewer, blind=view.blind)
         return self._page(
             "example.html",
@@ -134,8 +145,25 @@ class ReviewPage:
             version=self.queue.journal.standing.versions[item.id, reviewer],
             choices=self.queue.choices(item),
             class_index=self.queue.class_index,
-            live=live_sentence(self.queue.listed(reviewer)),
+            live=live_sentence(mine),
+            chance=wrong_sentence(mine, float(own)) if item.rank else "",
         )
+
+    def show_neighbors(self, request: Request) -> Response:
+        """A part of the page of an example: the texts like it, unless it is decided blind."""
+        ask, item = self._ask(request), self._item(request.query_params.get("id", ""))
+        near = self.neighbors
+        if (
+            item is None
+            or near is None
+            or self.queue.shown(item, ask.view, ask.reviewer) is not item
+        ):
+            return HTMLResponse(b"")
+        found = near.nearest(item.id) if near.is_ready else []
+        html = self.templates.get_template("neighbors.html").render(
+            neighbors=found, is_ready=near.is_ready, given=item.given
+        )
+        return HTMLResponse(html.encode("utf-8", "replace"))
 
     def show_lot(self, request: Request) -> Response:
         """The items of a view, or those named, on one screen, to be decided together."""

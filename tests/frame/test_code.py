@@ -131,7 +131,7 @@ def test_what_a_stage_opens_is_told(seen: Seen, name: str) -> None:
     inside = {path for path in opened if path.is_relative_to(seen.run.folder)}
     folders = {path.relative_to(seen.run.folder).parts[0] for path in inside}
     assert folders <= {*STAGES[name].reads, name}
-    told = STAGES[name].files(seen.config)
+    told = STAGES[name].files(seen.config, seen.run)
     assert {str(path) for path in outside(seen, name)} == set(told)
 
 

@@ -24,6 +24,7 @@ from pipeline.prepare import describe
 from pipeline.review.__main__ import listen
 from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
+from pipeline.review.neighbors import Neighbors
 from pipeline.review.security import Access
 from pipeline.review.server import make_server
 from tests.guard import PATIENCE
@@ -152,7 +153,9 @@ def serving(folder: Path) -> Iterator[Make]:
         listener = listen("127.0.0.1", 0)
         access = Access("127.0.0.1", listener.getsockname()[1])
         highlighter = Highlighter(run, scope)
-        page = ReviewPage(queue, highlighter, access, reviewer="Ann")
+        neighbors = Neighbors(run, queue)
+        neighbors.wait()
+        page = ReviewPage(queue, highlighter, access, reviewer="Ann", neighbors=neighbors)
         server = make_server(page.app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -309,6 +309,59 @@ def test_a_dispute_is_settled_by_keyboard(chromium, site):
     window.context.close()
 
 
+def test_twins_and_their_labels_are_shown_and_sorted_by(chromium, serve_run):
+    kinds = ["transfer fee of the striker"] * 2 + ["shares fell"] * 6
+    texts = [f"{kinds[i % 8]} {i}" for i in range(80)]
+    site = serve_run(make_examples(texts))
+    window = Window(chromium, site)
+    window.open("train/0")
+    window.page.wait_for_selector(".near li")
+    near = window.page.locator(".near li").all_inner_texts()
+    assert len(near) == 5 and all("transfer fee" in text for text in near)
+    window.press("k")
+    window.page.goto(f"{window.page.url.split('/example')[0]}/?sort=like&like=train/0")
+    shown = window.page.locator("a.row .text").all_inner_texts()
+    assert all("transfer fee" in text for text in shown[:15]) and "shares" in shown[-1]
+    assert window.problems == []
+    window.context.close()
+
+
+AXE = ("list", "example", "blind", "lot", "figures")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", AXE)
+def test_axe_finds_nothing(chromium, serve_run, scheme, name):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    texts = [f"message {i} about {FOUR[i % 4]}" for i in range(160)]
+    site = serve_run(make_examples(texts, FOUR), queued={"audit": 20}, num_issues=100)
+    for i in range(12):
+        site.decide(f"train/{i}", "drop")
+        site.decide(f"train/{i}", "keep", FOUR[i % 4], reviewer="Bob")
+    window = Window(chromium, site, scheme=scheme)
+    blind = next(i for i in sorted(site.page.queue.audited) if i not in ("train/0", "train/1"))
+    base = window.page.url.split("?")[0]
+    window.page.goto(
+        base
+        + {
+            "list": "?given=sales",
+            "example": "example?id=train/0",
+            "blind": f"example?id={blind}",
+            "lot": "lot?given=sales",
+            "figures": "figures",
+        }[name]
+    )
+    results = axe.Axe().run(window.page)
+    assert results.violations_count == 0, results.generate_report()
+    if SCREENSHOTS:
+        for width in (1280, 390):
+            window.page.set_viewport_size({"width": width, "height": 800})
+            assert window.page.evaluate("document.documentElement.scrollWidth") <= width
+            path = Path(SCREENSHOTS) / f"{name}-{width}-{scheme}-full.png"
+            window.page.screenshot(path=path, full_page=True)
+    window.context.close()
+
+
 def test_search_note_and_moving_by_keyboard(window, site):
     window.page.keyboard.press("/")
     window.page.keyboard.type("number 7 ")

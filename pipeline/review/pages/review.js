@@ -161,9 +161,23 @@ function find(text) {
   return buttons.filter((button) => !button.hidden);
 }
 
+// The texts like it come after the example: nobody waits for them.
+async function showNeighbors() {
+  const id = page.id;
+  try {
+    const response = await fetch("/neighbors?id=" + encodeURIComponent(id));
+    if (!response.ok) return;
+    const part = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (page.id === id) $("#neighbors").replaceChildren(...part.body.childNodes);
+  } catch {
+    // The next decision says that the server does not answer.
+  }
+}
+
 function arrive() {
   count();
   if (page.page === "example") {
+    showNeighbors();
     const kept = localStorage.getItem(draft());
     if (kept !== null) $("#note").value = kept;
   }

@@ -1,0 +1,85 @@
+"""The texts most like one, by their words: how were twins of it labelled?"""
+
+import threading
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from pipeline.corrections.queue import Queue
+from pipeline.frame import artifacts
+from pipeline.frame.run import Run
+from pipeline.models.ngrams import count_words, split_words, tfidf
+
+NEIGHBORS = 5
+LEAST = 0.05  # cosine: below it two texts have nothing in common
+
+
+class Neighbor(NamedTuple):
+    """A text like another one. likeness: cosine of their TF-IDF, 0 to 1."""
+
+    id: str
+    given: str
+    text: str
+    likeness: float
+
+
+class Neighbors:
+    """All texts of a scope by their words. They are read beside the page, which does not wait."""
+
+    def __init__(self, run: Run, queue: Queue) -> None:
+        self.queue = queue
+        self.ids: list[str] = []
+        self.texts: list[str] = []
+        self._vectors: sparse.csr_matrix | None = None
+        self._thread = threading.Thread(target=self._read, args=(run,), daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return when all texts are read."""
+        self._thread.join()
+
+    def _read(self, run: Run) -> None:
+        table = artifacts.load_table(run.examples, ["id", "split", "text"])
+        if self.queue.scope != "all":
+            splits = table.column("split").to_numpy(zero_copy_only=False)
+            table = table.filter(pa.array(splits == self.queue.scope))
+        self.ids, self.texts = (table.column(name).to_pylist() for name in ("id", "text"))
+        counts = count_words(split_words(table.column("text").combine_chunks()), longest=1)
+        if counts.shape[1]:
+            self._vectors = tfidf(counts, np.ones(counts.shape[0], bool))
+
+    @property
+    def is_ready(self) -> bool:
+        return not self._thread.is_alive()
+
+    def _likeness(self, position: int | None) -> np.ndarray | None:
+        """Return (n,) cosines with the text at a position of the scope; None if none are known."""
+        if position is None or self._vectors is None:
+            return None
+        row = self._vectors[[position]].toarray()[0]
+        return np.asarray(self._vectors @ row)
+
+    def likeness(self, id_: str) -> np.ndarray | None:
+        """Return (items,) how like an item each item of the queue is, None while unknown."""
+        place = self.queue.places.get(id_)
+        found = None if place is None else self._likeness(self.queue.items[place].position)
+        if found is None:
+            return None
+        positions = np.array([-1 if i.position is None else i.position for i in self.queue.items])
+        return np.where(positions < 0, -1.0, found[positions])
+
+    def nearest(self, id_: str) -> list[Neighbor]:
+        """Return the texts most like that of an item, itself left out, the most like first."""
+        place = self.queue.places.get(id_)
+        found = None if place is None else self._likeness(self.queue.items[place].position)
+        if found is None:
+            return []
+        given = self.queue.source.given
+        best = np.argsort(-found, kind="stable")[: NEIGHBORS + 1]
+        return [
+            Neighbor(self.ids[p], given[self.ids[p]], self.texts[p], float(found[p]))
+            for p in best
+            if self.ids[p] != id_ and found[p] > LEAST
+        ][:NEIGHBORS]
