@@ -67,10 +67,11 @@ def out_of_sample(texts: list[str], labels: np.ndarray, seed: int) -> np.ndarray
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.multiclass import OneVsRestClassifier
 
     vectors = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2)).fit_transform(texts)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    model = LogisticRegression(C=10, max_iter=100, tol=1e-2)
+    model = OneVsRestClassifier(LogisticRegression(C=10, solver="liblinear"))
     found = cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
     return np.asarray(found)
 

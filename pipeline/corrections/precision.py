@@ -5,16 +5,17 @@ far as a logistic curve in the log-odds of the score, below a ceiling: of the la
 is surest of many may be right all the same. Every curve that the decisions leave possible is
 weighted by its posterior, and what comes next is drawn from them. The prior knows two things: the
 log-odds of an error change over the list about as much as the score's do, whatever its scale, and
-where the finder is undecided most labels are right. Labels beyond those looked at may differ from
-the curve, so it may drift away from the last one, the farther the more.
+at the end of the list most labels are right. Labels beyond those looked at may differ from the
+curve, so it may drift away from the last one, the farther the more.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 DRAWS = 2000
-LEVELS = np.linspace(-12, 8, 41)  # log-odds of an error where the score is even
+LEVELS = np.linspace(-12, 8, 41)  # log-odds of an error at the end of the list
 SLOPES = np.linspace(0, 4, 17)  # of log-odds of an error on log-odds of the score, scaled
 CEILINGS = np.array([1.0, 0.9, 0.8, 0.65, 0.5, 0.3])
 LEVEL, LEVEL_SD, SLOPE, SLOPE_SD = -2.0, 2.0, 1.0, 1.0  # of the prior
@@ -38,22 +39,22 @@ class Forecast(NamedTuple):
 class Fit(NamedTuple):
     """Curves that fit the decisions. levels, slopes, ceilings: (draws,).
 
-    edge: suspicion of the least suspicious label decided on. scale: suspicions are divided by it.
+    edge: of the least suspicious label decided on, as `Ruler.measure` it.
     """
 
     levels: np.ndarray
     slopes: np.ndarray
     ceilings: np.ndarray
     edge: float
-    scale: float
+    ruler: "Ruler"
 
     def probabilities(self, suspicions: np.ndarray, *, seed: int = 0) -> np.ndarray:
         """Return (draws, n) probabilities that labels so suspicious are wrong."""
-        x = suspicions / self.scale
-        beyond = np.maximum(self.edge / self.scale - x, 0)
+        x = self.ruler.measure(suspicions)
+        beyond = np.maximum(self.edge - x, 0)
         drift = np.random.default_rng(seed).normal(0, DRIFT, len(self.levels))
         odds = self.levels[:, None] + self.slopes[:, None] * x + drift[:, None] * beyond
-        return np.asarray(self.ceilings[:, None] / (1 + np.exp(-odds)))
+        return np.asarray(self.ceilings[:, None] * expit(odds))
 
 
 def suspicion(scores: np.ndarray) -> np.ndarray:
@@ -62,24 +63,35 @@ def suspicion(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.log1p(-clipped) - np.log(clipped))
 
 
-def scale_of(scores: np.ndarray) -> float:
-    """Return how far the suspicions of a whole list spread: small for a timid finder."""
-    return max(float(suspicion(scores).std()), 0.01) if len(scores) else 1.0
+class Ruler(NamedTuple):
+    """Suspicions measured from the end of a list, in standard deviations over the list."""
+
+    end: float
+    scale: float
+
+    def measure(self, suspicions: np.ndarray) -> np.ndarray:
+        return np.asarray((suspicions - self.end) / self.scale)
+
+
+def ruler_of(scores: np.ndarray) -> Ruler:
+    """Return the ruler of a whole list."""
+    x = suspicion(scores)
+    return Ruler(float(np.percentile(x, 5)), max(float(x.std()), 1e-3)) if len(x) else Ruler(0, 1)
 
 
 def fit_precision(
-    scores: np.ndarray, is_wrong: np.ndarray, *, scale: float = 1.0, seed: int = 0
+    scores: np.ndarray, is_wrong: np.ndarray, ruler: Ruler, *, seed: int = 0
 ) -> Fit | None:
     """Return the curves that fit, None for fewer than FEWEST decisions.
 
     Args:
         scores: (m,) of the labels decided on. is_wrong: (m,) what was decided.
-        scale: as `scale_of` the whole list.
+        ruler: of the whole list.
     """
     if len(scores) < FEWEST:
         return None
-    x = suspicion(scores)
-    weights = np.exp(posterior(x / scale, is_wrong)).ravel()
+    x = ruler.measure(suspicion(scores))
+    weights = np.exp(posterior(x, is_wrong)).ravel()
     rng = np.random.default_rng(seed)
     drawn = rng.choice(len(weights), DRAWS, p=weights / weights.sum())
     level, slope, ceiling = np.unravel_index(drawn, SHAPE)
@@ -89,7 +101,7 @@ def fit_precision(
         slopes=np.maximum(SLOPES[slope] + inside[1] * (SLOPES[1] - SLOPES[0]), 0),
         ceilings=CEILINGS[ceiling],
         edge=float(x.min()),
-        scale=scale,
+        ruler=ruler,
     )
 
 
@@ -97,14 +109,14 @@ def posterior(x: np.ndarray, is_wrong: np.ndarray) -> np.ndarray:
     """Return SHAPE log weights of the curves, 0 for the best.
 
     Args:
-        x: (m,) suspicions. is_wrong: (m,) what was decided.
+        x: (m,) measured suspicions. is_wrong: (m,) what was decided.
     """
     found = -0.5 * ((LEVELS[:, None, None] - LEVEL) / LEVEL_SD) ** 2
     found = found - 0.5 * ((SLOPES[None, :, None] - SLOPE) / SLOPE_SD) ** 2 + np.zeros(SHAPE)
     for wrong in (True, False):
         near, sizes = gathered(x[is_wrong == wrong])
         odds = LEVELS[:, None, None] + SLOPES[None, :, None] * near
-        share = CEILINGS[:, None] * (1 / (1 + np.exp(-odds)))[:, :, None, :]
+        share = CEILINGS[:, None] * expit(odds)[:, :, None, :]
         share = np.clip(share if wrong else 1 - share, 1e-9, 1)
         found += np.log(share) @ sizes
     return np.asarray(found - found.max())

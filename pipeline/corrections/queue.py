@@ -111,6 +111,11 @@ class Queue:
         self.state.follow(self.journal.standing)
         return self.state
 
+    def item(self, id_: str) -> Item | None:
+        """Return the item of an id, None for one that is not in the queue."""
+        place = self.places.get(id_)
+        return None if place is None else self.items[place]
+
     def decisions(self, item: Item) -> dict[str, Decision]:
         """Return reviewer -> standing decision about `item`."""
         return self.journal.standing.of(item.id)

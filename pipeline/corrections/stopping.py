@@ -14,7 +14,7 @@ from pipeline.corrections.precision import (
     draw_counts,
     fit_precision,
     forecast,
-    scale_of,
+    ruler_of,
 )
 
 BREAK = 300.0  # seconds: a longer gap between two decisions is a break
@@ -35,8 +35,8 @@ class Listed(NamedTuple):
     @property
     def fit(self) -> Fit | None:
         known = self.wrong >= 0
-        scale = scale_of(self.confidence)
-        return fit_precision(self.confidence[known], self.wrong[known] == 1, scale=scale)
+        ruler = ruler_of(self.confidence)
+        return fit_precision(self.confidence[known], self.wrong[known] == 1, ruler)
 
 
 class Plan(NamedTuple):

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from pipeline.corrections.decision import Decision, clean_name
+from pipeline.corrections.decision import clean_name
 from pipeline.corrections.findings import (
     find_out,
     live_sentence,
@@ -27,21 +27,24 @@ from pipeline.corrections.findings import (
     rule_sentence,
     wrong_sentence,
 )
-from pipeline.corrections.journal import StaleError, as_lot
+from pipeline.corrections.journal import StaleError
 from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Item, Queue
 from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
 from pipeline.corrections.votes import consensus, disagree
 from pipeline.frame.errors import DataError, PipelineError, ResourceError
 from pipeline.frame.messages import readable
+from pipeline.review import changes
+from pipeline.review.changes import LOT
 from pipeline.review.highlight import Highlighter
 from pipeline.review.neighbors import Neighbors
 from pipeline.review.security import Access, Gate
 from pipeline.review.view import REVIEWER_COOKIE, Asked, asked, link
+from pipeline.review.words import probability_text, said
 
 PAGE_SIZE = 50
-LOT = 200  # on one screen
 MOST_PAIRS = 30
+Change = Callable[[Queue, dict[str, Any]], str | list[str]]
 STATIC = {"review.css": "text/css", "review.js": "text/javascript"}
 
 
@@ -120,7 +123,7 @@ class ReviewPage:
 
     def show_example(self, request: Request) -> Response:
         ask = self._ask(request)
-        whole = self._item(request.query_params.get("id", ""))
+        whole = self.queue.item(request.query_params.get("id", ""))
         if whole is None:
             return PlainTextResponse("no such example\n", 404)
         view, reviewer = ask.view, ask.reviewer
@@ -151,7 +154,7 @@ class ReviewPage:
 
     def show_neighbors(self, request: Request) -> Response:
         """A part of the page of an example: the texts like it, unless it is decided blind."""
-        ask, item = self._ask(request), self._item(request.query_params.get("id", ""))
+        ask, item = self._ask(request), self.queue.item(request.query_params.get("id", ""))
         near = self.neighbors
         if (
             item is None
@@ -234,25 +237,26 @@ class ReviewPage:
         self.queue.follow()
         return asked(request, self.default_reviewer)
 
-    def _item(self, id_: str) -> Item | None:
-        place = self.queue.places.get(id_)
-        return None if place is None else self.queue.items[place]
-
     # --- changes -----------------------------------------------------------------------------
 
     async def decide(self, request: Request) -> Response:
         return await self._change(
-            request, self._decide, {"id", "decision", "label", "note", "seen", "how"}
+            request, changes.decide, {"id", "decision", "label", "note", "seen", "how"}
         )
 
     async def decide_lot(self, request: Request) -> Response:
-        return await self._change(request, self._decide_lot, {"seen", "decision", "label", "note"})
+        return await self._change(
+            request, changes.decide_lot, {"seen", "decision", "label", "note"}
+        )
 
     async def undo(self, request: Request) -> Response:
-        return await self._change(request, self._undo, set())
+        return await self._change(request, changes.undo, set())
 
     async def _change(
-        self, request: Request, change: Callable[[dict[str, Any]], str | list[str]], keys: set[str]
+        self,
+        request: Request,
+        change: Callable[[Queue, dict[str, Any]], str | list[str]],
+        keys: set[str],
     ) -> Response:
         """Answer {"saved": what} when the journal has it, {"error": why} otherwise."""
         try:
@@ -260,7 +264,7 @@ class ReviewPage:
             if not isinstance(values, dict) or set(values) != keys | {"reviewer"}:
                 return JSONResponse({"error": "not what this page sends"}, 400)
             values["reviewer"] = clean_name(values["reviewer"])
-            saved = await run_in_threadpool(change, values)
+            saved = await run_in_threadpool(change, self.queue, values)
         except (ValueError, RecursionError):
             return JSONResponse({"error": "not what this page sends"}, 400)
         except StaleError:
@@ -275,68 +279,6 @@ class ReviewPage:
             REVIEWER_COOKIE, quote(values["reviewer"]), max_age=31_536_000, samesite="strict"
         )
         return response
-
-    def _decide(self, values: dict[str, Any]) -> str:
-        decision = self.queue.source.decide(
-            _text(values["id"]),
-            _text(values["decision"]),
-            values["label"],
-            reviewer=values["reviewer"],
-            note=_text(values["note"]).strip(),
-            how=None if values["how"] is None else _text(values["how"]),
-        )
-        if decision.decision == "undo" or decision.id not in self.queue.places:
-            raise DataError("no such example or decision")
-        self.queue.journal.append([decision], seen=[_version(values["seen"])])
-        return decision.id
-
-    def _decide_lot(self, values: dict[str, Any]) -> list[str]:
-        """Decide on many; "suggested" takes the suggestion of each, "keep" its given label."""
-        seen, kind = values["seen"], _text(values["decision"])
-        if not isinstance(seen, dict) or not 0 < len(seen) <= LOT or kind == "undo":
-            raise ValueError("not what this page sends")
-        made = []
-        for id_ in seen:
-            item = self._item(id_)
-            if item is None:
-                raise DataError("no such example")
-            label = {"keep": item.given, "suggested": item.suggested}.get(kind, values["label"])
-            decision = "relabel" if kind == "suggested" else kind
-            if decision == "relabel" and label == item.given:
-                decision = "keep"
-            made.append(
-                self.queue.source.decide(
-                    id_,
-                    decision,
-                    label,
-                    reviewer=values["reviewer"],
-                    note=_text(values["note"]).strip(),
-                )
-            )
-        self.queue.journal.append(as_lot(made), seen=[_version(seen[d.id]) for d in made])
-        return [decision.id for decision in made]
-
-    def _undo(self, values: dict[str, Any]) -> list[str]:
-        ids = self.queue.undo(values["reviewer"])
-        if not ids:
-            raise DataError("There is nothing to undo.")
-        return ids
-
-
-def said(decision: Decision) -> str:
-    """Return a decision in words."""
-    words = {"keep": f"keep {decision.label}", "relabel": f"→ {decision.label}"}
-    return words.get(decision.decision, decision.decision)
-
-
-def probability_text(probability: Any) -> str:
-    """Return "99.7%"; a tiny or nearly certain one is not rounded to 0 or 100."""
-    value = 100 * float(probability)
-    if 0 < value < 0.1:
-        return "< 0.1%"
-    if 99.9 < value < 100:
-        return "> 99.9%"
-    return f"{value:.1f}%"
 
 
 def tell(request: Request, error: Exception) -> Response:
@@ -355,18 +297,6 @@ def static_file(name: str, kind: str) -> Callable[[Request], Response]:
 
 def _page_source(name: str) -> str:
     return resources.files("pipeline.review").joinpath("pages", name).read_text(encoding="utf-8")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
-
-
-def _version(value: Any) -> int:
-    if type(value) is not int:
-        raise ValueError("not a number")
-    return value
 
 
 def _whole_number(text: str) -> int:

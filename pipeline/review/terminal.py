@@ -14,7 +14,7 @@ from pipeline.corrections.votes import disagree
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import for_terminal, readable
 from pipeline.frame.terminal import Terminal
-from pipeline.review.app import probability_text, said
+from pipeline.review.words import probability_text, said
 
 HELP = (
     "k keep · s suggestion · 1-9 class · c TEXT the class with TEXT in its name · d drop · "

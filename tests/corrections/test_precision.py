@@ -9,6 +9,7 @@ from pipeline.corrections.precision import (
     fit_precision,
     forecast,
     gathered,
+    ruler_of,
     suspicion,
 )
 
@@ -24,21 +25,23 @@ def test_the_probability_of_an_error_never_rises_with_the_score() -> None:
     rng = np.random.default_rng(0)
     for level, slope in ((-3, 1.5), (0, 0), (2, 0.2)):
         scores, wrong = made(rng, 300, level, slope)
-        fit = fit_precision(scores, wrong)
+        fit = fit_precision(scores, wrong, ruler_of(scores))
         curve = fit.probabilities(suspicion(np.linspace(0.001, 0.6, 50))).mean(axis=0)
         assert (np.diff(curve) <= 1e-3).all() and curve.min() >= 0 and curve.max() <= 1
 
 
 def test_too_few_decisions_say_nothing_and_the_first_that_do_say_it_widely() -> None:
     scores, wrong = np.linspace(0.01, 0.02, FEWEST), np.ones(FEWEST, bool)
-    assert fit_precision(scores[1:], wrong[1:]) is None
-    found = forecast(fit_precision(scores, wrong), np.linspace(0.02, 0.4, 50))
+    ruler = ruler_of(np.linspace(0.01, 0.4, 300))
+    assert fit_precision(scores[1:], wrong[1:], ruler) is None
+    found = forecast(fit_precision(scores, wrong, ruler), np.linspace(0.02, 0.4, 50))
     assert found.high - found.low > 15 and found.low < 30
 
 
 def test_without_any_error_few_are_expected() -> None:
     scores = np.linspace(0.01, 0.3, 100)
-    found = forecast(fit_precision(scores, np.zeros(100, bool)), np.linspace(0.3, 0.5, 50))
+    fit = fit_precision(scores, np.zeros(100, bool), ruler_of(np.linspace(0.01, 0.5, 200)))
+    found = forecast(fit, np.linspace(0.3, 0.5, 50))
     assert found.low == 0 and found.expected < 2
 
 
@@ -52,7 +55,8 @@ def test_intervals_hold_the_truth(level: float, slope: float, ceiling: float) ->
     for _ in range(60):
         scores, wrong = made(rng, 400, level, slope, ceiling)
         n = int(rng.choice([30, 80, 150]))
-        found = forecast(fit_precision(scores[:n], wrong[:n]), scores[n : n + 50])
+        fit = fit_precision(scores[:n], wrong[:n], ruler_of(scores))
+        found = forecast(fit, scores[n : n + 50])
         held.append(found.low <= wrong[n : n + 50].sum() <= found.high)
     assert np.mean(held) >= 0.9
 
@@ -60,5 +64,18 @@ def test_intervals_hold_the_truth(level: float, slope: float, ceiling: float) ->
 def test_many_labels_are_gathered_without_losing_any() -> None:
     values, sizes = gathered(np.random.default_rng(2).normal(size=12_345))
     assert sizes.sum() == 12_345 and len(values) == 100 and (np.diff(values) > 0).all()
-    fit = fit_precision(np.linspace(0.01, 0.4, 50), np.arange(50) < 25)
+    scores = np.linspace(0.01, 0.4, 50)
+    fit = fit_precision(scores, np.arange(50) < 25, ruler_of(scores))
     assert draw_counts(fit, np.empty(0)).tolist() == [0] * len(fit.levels)
+
+
+def test_the_scale_of_a_finder_does_not_matter() -> None:
+    """One that is timid, or far too sure, says the same as long as its log-odds are a line."""
+    rng = np.random.default_rng(3)
+    scores, wrong = made(rng, 300, -3, 1.5)
+    said = []
+    for stretch in (0.05, 1.0, 1.7):
+        other = 1 / (1 + np.exp(stretch * suspicion(scores)))
+        fit = fit_precision(other[:100], wrong[:100], ruler_of(other))
+        said.append(forecast(fit, other[100:150]).expected)
+    assert max(said) - min(said) < 1.5
