@@ -36,7 +36,7 @@ def read_folder(dataset: FolderDataset, *, seed: int) -> Examples:
     split = dataset.split
     splits = {"train": split.train, "test": split.test} if isinstance(split, SplitByName) else None
     folders = {name: root / folder for name, folder in (splits or {"all": "."}).items()}
-    class_names = dataset.classes or _class_names(next(iter(folders.values())))
+    class_names = dataset.classes or class_names_in(next(iter(folders.values())))
     files = [
         (name, label, file)
         for name, folder in folders.items()
@@ -93,7 +93,12 @@ def tfds_order(files: Files, root: Path) -> tuple[Files, list[str]]:
     return [item for item, _ in merged], [id_ for _, id_ in merged]
 
 
-def _class_names(folder: Path) -> list[str]:
+def class_names_in(folder: Path) -> list[str]:
+    """Return the names of the folders with texts in a folder.
+
+    Raises:
+        DataError: fewer than two, or two that a person takes for one.
+    """
     if not folder.is_dir():
         have = sorted(p.name for p in folder.parent.iterdir()) if folder.parent.is_dir() else []
         listed = ", ".join(map(shown, have[:5])) or "nothing"

@@ -1,6 +1,7 @@
 """What a file of labelled texts looks like: its columns, labels and splits, guessed."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -236,7 +237,12 @@ def guess_id(columns: Columns, *, taken: list[str]) -> str | None:
 
 
 def guess_folder(path: Path, chosen: Chosen) -> Guess:
-    """Return the section for a folder: saved by Hugging Face `datasets`, or split/class/*.txt."""
+    """Return the section for a folder: saved by Hugging Face `datasets`, or split/class/*.txt.
+
+    Raises:
+        ConfigError: a chosen column. DataError: it holds neither, or is damaged.
+    """
+    from pipeline.data.folder import class_names_in
     from pipeline.data.huggingface import is_saved
 
     saved = is_saved(path)
@@ -248,6 +254,8 @@ def guess_folder(path: Path, chosen: Chosen) -> Guess:
             )
     if saved:
         return _guess_saved(path, chosen)
+    if next(itertools.chain(path.glob("*/*.txt"), path.glob("*/*/*.txt")), None) is None:
+        class_names_in(path)  # raises: there are none, and says what lies there
     folders = sorted(p.name for p in path.iterdir() if p.is_dir())
     split, unread = dict(DRAWN), list[str]()
     if pair := train_and_test(folders):

@@ -452,6 +452,18 @@ def test_a_pointer_is_no_data(name: str, tmp_path: Path) -> None:
         guess_dataset(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["reviews.csv", "deep/reviews.jsonl", "a.txt"])
+def test_a_folder_without_texts_or_tables_of_splits_is_no_dataset(
+    name: str, tmp_path: Path
+) -> None:
+    """A config for it would send people the wrong way."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("text,label\n", encoding="utf-8")
+    says = "it holds 'reviews.csv'; name one" if name == "reviews.csv" else "has 0 folders with"
+    with pytest.raises(DataError, match=says):
+        guess_dataset(tmp_path)
+
+
 # --- names --------------------------------------------------------------------------------
 
 
