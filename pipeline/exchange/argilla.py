@@ -1,7 +1,7 @@
-"""Argilla, the successor of Rubrix: text-classification records as JSON lines.
+"""Argilla 2: a dataset folder that its SDK reads, and the responses of its users back.
 
-The records come in the order of Rubrix' `find_label_errors`: the most probable error first, its
-place in `metadata.label_error_candidate`.
+`rg.Dataset.from_disk(folder, workspace=...)` makes the dataset on a server; what
+`dataset.records.to_json("records.json")` writes there is imported again.
 """
 
 import json
@@ -11,101 +11,141 @@ from typing import Any
 from pipeline.corrections.decision import Decision, Source
 from pipeline.corrections.merge import read_bytes
 from pipeline.corrections.queue import Item, Queue
-from pipeline.corrections.votes import consensus
-from pipeline.exchange.decisions import binding, bound, from_label, opinion
+from pipeline.exchange.decisions import binding, bound, from_label, opinion, verdicts
 from pipeline.exchange.formats import Format
+from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
-from pipeline.frame.files import atomic_write
 
-STATUS = {"keep": "Validated", "relabel": "Validated", "drop": "Discarded"}
-SEVERAL = "several reviewers"
+RECORDS = "records.json"
+SETTINGS, DATASET = Path(".argilla") / "settings.json", Path(".argilla") / "dataset.json"
+KEYS = ("id", "given_label", "text_sha256", "dataset")
+GUIDELINES = (
+    "The labels that are most probably wrong, the first one first. Choose the right class; (drop) "
+    "leaves the example out, (unsure) leaves it open."
+)
 
 
 def export(queue: Queue, folder: Path) -> list[Path]:
-    """Write records.jsonl."""
-    path = folder / "records.jsonl"
-    with atomic_write(path) as file:
-        for place, item in enumerate(queue.items):
-            line = json.dumps(record(queue, item, place), ensure_ascii=False, allow_nan=False)
-            file.write(line.encode() + b"\n")
-    return [path]
+    """Write records.json, and settings.json and dataset.json in .argilla/."""
+    files: dict[Path, Any] = {
+        folder / RECORDS: [record(queue, item) for item in queue.items],
+        folder / SETTINGS: settings(queue.source.class_names),
+        folder / DATASET: {"name": queue.run, "guidelines": GUIDELINES},
+    }
+    for path, content in files.items():
+        artifacts.save_json(path, content)
+    return list(files)
 
 
-def record(queue: Queue, item: Item, place: int) -> dict[str, Any]:
-    """Return one record; annotation is the given label until the reviewers agree on another.
-
-    A decision of one reviewer is the record's own annotation, agent and status; all decisions
-    are in metadata.decisions, as JSON, because metadata are plain values.
-    """
-    names, decisions = queue.source.class_names, [*queue.decisions(item).values()]
-    outcome = consensus(decisions)
-    probs = [] if item.pred_probs is None else item.pred_probs.tolist()
-    prediction = sorted(zip(names, probs, strict=bool(probs)), key=lambda pair: -pair[1])
-    agent = decisions[0].reviewer if len(decisions) == 1 else SEVERAL if decisions else None
+def settings(class_names: list[str]) -> dict[str, Any]:
+    """Return the fields, questions and metadata of the dataset, as Argilla's Settings hold them."""
+    options = [{"value": name, "text": name} for name in [*class_names, *verdicts(class_names)]]
+    text = {"type": "text", "use_markdown": False}
     return {
-        "text": item.text,
-        "prediction": [list(pair) for pair in prediction] or None,
-        "prediction_agent": queue.run,
-        "annotation": (outcome and outcome[1]) or item.given,
-        "annotation_agent": agent,
-        "status": STATUS[outcome[0]] if outcome else "Default",
+        "guidelines": GUIDELINES,
+        "fields": [{"name": "text", "title": "Text", "required": True, "settings": text}],
+        "questions": [
+            {
+                "name": "label",
+                "title": "Label",
+                "required": True,
+                "settings": {"type": "label_selection", "options": options},
+            },
+            {"name": "note", "title": "Note", "required": False, "settings": text},
+        ],
+        "metadata": [
+            _shown("given_label", "Labelled", "terms"),
+            _shown("rank", "Rank", "integer"),
+            _shown("self_confidence", "Probability of the label", "float"),
+        ],
+        "vectors": [],
+        "allow_extra_metadata": True,
+        "distribution": {"strategy": "overlap", "min_submitted": 1},
+    }
+
+
+def _shown(name: str, title: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "title": title, "settings": {"type": kind}}
+
+
+def record(queue: Queue, item: Item) -> dict[str, Any]:
+    """Return one record: the model's class as a suggestion, our decisions in metadata.decisions.
+
+    Metadata are plain values, so the decisions are JSON in a text.
+    """
+    names, suggestions = queue.source.class_names, {}
+    metadata: dict[str, Any] = binding(queue, item) | {"split": item.split}
+    if item.rank is not None:
+        metadata["rank"] = item.rank
+    if item.pred_probs is not None:
+        metadata["self_confidence"] = float(item.pred_probs[names.index(item.given)])
+    if item.suggested is not None and item.pred_probs is not None:
+        score = float(item.pred_probs[names.index(item.suggested)])
+        suggestions["label"] = {"value": item.suggested, "score": score, "agent": queue.run}
+    decisions = [opinion(decision) for decision in queue.decisions(item).values()]
+    metadata["decisions"] = json.dumps(decisions, ensure_ascii=False)
+    return {
         "id": item.id,
-        "metadata": binding(queue, item)
-        | {
-            "label_error_candidate": place,
-            "split": item.split,
-            "decisions": json.dumps([opinion(d) for d in decisions], ensure_ascii=False),
-        },
+        "fields": {"text": item.text},
+        "metadata": metadata,
+        "suggestions": suggestions,
+        "responses": {},
+        "vectors": {},
     }
 
 
 def read(path: Path, source: Source, *, reviewer: str) -> list[Decision]:
-    """Return the decisions in records.jsonl: those we wrote, and what Argilla's users changed.
+    """Return the decisions in records.json: those we wrote, and the responses of Argilla's users.
+
+    A user is named after Argilla's id of the account.
 
     Args:
-        reviewer: the name for annotations without an agent.
+        reviewer: the name for responses without a user.
 
     Raises:
-        DataError: naming file and line.
+        DataError: naming file and record.
     """
+    try:
+        records = json.loads(read_bytes(path))
+        if not isinstance(records, list):
+            raise ValueError
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}: is not records.json of Argilla (a list of records)") from None
     found: list[Decision] = []
-    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
-        where = f"{path}:{number}"
+    for number, values in enumerate(records, start=1):
+        where = f"{path}: record {number}"
         try:
-            values = json.loads(line)
             metadata = values["metadata"]
-            keys = ("id", "given_label", "text_sha256", "dataset")
-            bindings = {key: metadata[key] for key in keys}
-            said = {opinion["reviewer"]: opinion for opinion in json.loads(metadata["decisions"])}
-            said |= _changed(values, bindings["given_label"], said, reviewer)
+            bindings = {key: metadata[key] for key in KEYS}
+            said = json.loads(metadata["decisions"])
+            said += _responses(values, bindings["given_label"], source.class_names, reviewer)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise DataError(f"{where}: is not a record of ours; nothing is imported") from None
-        found += [bound(bindings, each, source, where=where) for each in said.values()]
+        found += [bound(bindings, each, source, where=where) for each in said]
     return found
 
 
-def _changed(
-    values: dict[str, Any], given: str, said: dict[str, Any], reviewer: str
-) -> dict[str, dict[str, Any]]:
-    """Return the record's own annotation as a decision, unless it is one we wrote."""
-    agent = values["annotation_agent"] or reviewer
-    if agent == SEVERAL or values["status"] not in ("Validated", "Discarded"):
-        return {}
-    decision: tuple[str, str | None] = ("drop", None)
-    if values["status"] == "Validated":
-        decision = from_label(values["annotation"], given)
-    before = said.get(agent)
-    if before and (before["decision"], before["label"]) == decision:
-        return {}
-    note = before["note"] if before else ""
-    return {
-        agent: dict(zip(("decision", "label"), decision, strict=True))
-        | {
-            "reviewer": agent,
-            "note": note,
-            "time": None,
-        }
-    }
+def _responses(
+    values: dict[str, Any], given: str, class_names: list[str], reviewer: str
+) -> list[dict[str, Any]]:
+    """Return what each user of Argilla chose, as a decision."""
+    responses = values.get("responses") or {}
+    notes = {each.get("user_id"): each["value"] for each in responses.get("note") or []}
+    said = []
+    for each in responses.get("label") or []:
+        verdict = verdicts(class_names).get(each["value"])
+        decision = (verdict, None) if verdict else from_label(each["value"], given)
+        user = each.get("user_id")
+        said.append(
+            {
+                "decision": decision[0],
+                "label": decision[1],
+                "reviewer": f"Argilla user {user}" if user else reviewer,
+                "note": notes.get(user) or "",
+                "time": None,
+            }
+        )
+    return said
 
 
-FORMAT = Format("records for Argilla", export, read)
+FORMAT = Format("a dataset folder for Argilla 2", export, read)

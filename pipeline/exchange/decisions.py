@@ -47,3 +47,15 @@ def bound(
 def from_label(label: str, given: str) -> tuple[str, str]:
     """Return the decision that choosing `label` means."""
     return ("keep" if label == given else "relabel"), label
+
+
+def verdicts(class_names: list[str]) -> dict[str, str]:
+    """Return {choice: decision} of the choices that are no class."""
+
+    def choice(decision: str) -> str:
+        name = f"({decision})"
+        while name in class_names:
+            name = f"({name})"
+        return name
+
+    return {choice(decision): decision for decision in ("drop", "unsure")}

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 from pipeline.corrections.decision import Decision, Source
 from pipeline.corrections.merge import read_bytes
 from pipeline.corrections.queue import Item, Queue
-from pipeline.exchange.decisions import binding, bound, from_label, opinion
+from pipeline.exchange.decisions import binding, bound, from_label, opinion, verdicts
 from pipeline.exchange.formats import Format
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
@@ -47,18 +47,6 @@ def label_config(class_names: list[str]) -> str:
     placeholder="Reviewer, when it is not the account"/>
 </View>
 """
-
-
-def verdicts(class_names: list[str]) -> dict[str, str]:
-    """Return {choice: decision} of the choices that are no class."""
-
-    def choice(decision: str) -> str:
-        name = f"({decision})"
-        while name in class_names:
-            name = f"({name})"
-        return name
-
-    return {choice(decision): decision for decision in ("drop", "unsure")}
 
 
 def task(queue: Queue, item: Item) -> dict[str, Any]:

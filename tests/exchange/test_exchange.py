@@ -17,7 +17,7 @@ from pipeline.corrections.journal import Journal, encode_line
 from pipeline.corrections.load import load_queue
 from pipeline.corrections.merge import take_back
 from pipeline.corrections.queue import Queue
-from pipeline.exchange import argilla, huggingface, label_studio
+from pipeline.exchange import argilla, argilla1, huggingface, label_studio
 from pipeline.exchange import csv as spreadsheet
 from pipeline.exchange.__main__ import export
 from pipeline.exchange.formats import formats
@@ -28,12 +28,14 @@ MODULES = {
     "csv": spreadsheet,
     "label_studio": label_studio,
     "argilla": argilla,
+    "argilla1": argilla1,
     "huggingface": huggingface,
 }
 FILES = {
     "csv": "decisions.csv",
     "label_studio": "tasks.json",
-    "argilla": "records.jsonl",
+    "argilla": "records.json",
+    "argilla1": "records.jsonl",
     "huggingface": "",
 }
 NASTY = [
@@ -108,7 +110,7 @@ def _edit(name: str, path: Path, old: str, new: str) -> None:
 def test_another_dataset_is_refused_as_a_whole(queue, tmp_path, name):
     path = exported(queue, name, tmp_path / "out")
     other = load_other(tmp_path)
-    with pytest.raises(DataError, match=r"(:\d+: |task \d+: ).*another dataset"):
+    with pytest.raises(DataError, match=r"(:\d+: |(task|record) \d+: ).*another dataset"):
         MODULES[name].read(path, other.source, reviewer="nobody")
 
 
@@ -124,17 +126,17 @@ def test_an_unknown_id_is_refused_with_its_place(queue, tmp_path, name, id_):
     queue.journal.append([queue.source.decide(id_, "unsure", None, reviewer="Dan")])
     path = exported(queue, name, tmp_path / "out")
     _edit(name, path, f'"{id_}"', '"train/9999"')
-    with pytest.raises(DataError, match=r"(:\d+|task \d+): unknown id 'train/9999'"):
+    with pytest.raises(DataError, match=r"(:\d+|(task|record) \d+): unknown id 'train/9999'"):
         MODULES[name].read(path, queue.source, reviewer="nobody")
 
 
-@pytest.mark.parametrize("name", ["csv", "label_studio", "argilla"])
+@pytest.mark.parametrize("name", ["csv", "label_studio", "argilla", "argilla1"])
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\xfe\x00", b"[" * 10**5])
 def test_a_file_of_something_else_is_refused(queue, tmp_path, name, content):
     path = tmp_path / "odd"
     path.write_bytes(content)
-    if (name, content) == ("argilla", b""):
-        assert argilla.read(path, queue.source, reviewer="x") == []
+    if (name, content) == ("argilla1", b""):
+        assert argilla1.read(path, queue.source, reviewer="x") == []
         return
     with pytest.raises(DataError, match="odd"):
         MODULES[name].read(path, queue.source, reviewer="x")
@@ -294,7 +296,7 @@ def test_the_interface_of_label_studio_wants_a_choice(queue):
 
 
 def test_argilla_records_come_in_the_order_of_suspicion(queue, tmp_path):
-    path = exported(queue, "argilla", tmp_path / "out")
+    path = exported(queue, "argilla1", tmp_path / "out")
     records = [json.loads(line) for line in path.read_bytes().splitlines()]
     places = [record["metadata"]["label_error_candidate"] for record in records]
     assert places == list(range(len(queue.items)))
@@ -306,7 +308,7 @@ def test_argilla_records_come_in_the_order_of_suspicion(queue, tmp_path):
 
 
 def test_a_label_changed_in_argilla_is_a_decision(queue, tmp_path):
-    path = exported(queue, "argilla", tmp_path / "out")
+    path = exported(queue, "argilla1", tmp_path / "out")
     record = next(
         r for r in map(json.loads, path.read_bytes().splitlines()) if not r["annotation_agent"]
     )
@@ -314,7 +316,7 @@ def test_a_label_changed_in_argilla_is_a_decision(queue, tmp_path):
     other = next(name for name in queue.source.class_names if name != given_label)
     record |= {"annotation": other, "annotation_agent": "eve", "status": "Validated"}
     path.write_text(json.dumps(record))
-    (made,) = argilla.read(path, queue.source, reviewer="x")
+    (made,) = argilla1.read(path, queue.source, reviewer="x")
     assert (made.decision, made.label, made.reviewer) == ("relabel", other, "eve")
 
 
@@ -329,7 +331,7 @@ def test_every_format_says_itself_what_it_is():
 
 
 def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path):
-    with pytest.raises(ConfigError, match="--format 'xls': must be one of argilla, csv, dataset"):
+    with pytest.raises(ConfigError, match="--format 'xls': must be one of argilla, argilla1, csv"):
         export(tmp_path / "none.yaml", "xls")
 
 
