@@ -33,6 +33,7 @@ KINDS = {
     "instance_dependent": "hard texts first, to the most probable other class",
 }
 SETS = ("few_rows", "tickets", "languages")
+SIZES = {"few_rows": 120, "tickets": 2000, "languages": 1500, "many_classes": 20}  # of a class
 Record = dict[str, Any]
 
 
@@ -57,7 +58,7 @@ def coverage(
 def try_seed(name: str, kinds: list[str], seed: int) -> list[Record]:
     """Return what is stated of one file, for each kind of error."""
     make: Any = planted.SETS[name]
-    rows = make(seed=seed)
+    rows = make(SIZES[name], seed=seed)
     names = sorted({row.gt for row in rows})
     place = {label: k for k, label in enumerate(names)}
     given, true = (np.array([place[label] for label in column]) for column in
