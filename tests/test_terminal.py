@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.frame.cli import exit_code_of
-from pipeline.frame.errors import DataError
+from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.messages import for_terminal, readable
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import Run
@@ -58,11 +58,12 @@ def test_a_readable_text_breaks_its_lines() -> None:
 
 def test_an_error_line(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
-        raise DataError(f"first {HOSTILE}\nsecond \x1b")
+        raise ConfigError([f"first {HOSTILE}\nof all", "second \x1b"])
 
-    assert exit_code_of(fail) == 3
+    assert exit_code_of(fail) == 2
     said = capsys.readouterr().err
     assert obeyed(said) == set()
+    assert said.splitlines()[0].endswith("gone␊of all")
     assert said.splitlines()[1] == "error: second ␛"
     assert len(said.splitlines()) == 2
 

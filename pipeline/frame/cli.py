@@ -21,7 +21,6 @@ from typer.exceptions import TyperException
 from pipeline.frame import start
 from pipeline.frame.errors import ConfigError, PipelineError, ResourceError
 from pipeline.frame.files import atomic_write
-from pipeline.frame.messages import for_terminal
 from pipeline.frame.run import SCOPES
 from pipeline.frame.terminal import say
 
@@ -104,11 +103,13 @@ def run_app(app: typer.Typer) -> None:
     _write_what_can_be_written()
     for name in NEVER_EMPTY:
         if os.environ.get(f"{VARIABLE}{name}") == "":
-            sys.exit(_say(f"{name}: is empty; leave it out or name a path", ConfigError.exit_code))
+            sys.exit(
+                _say(f"{name}: is empty; leave it out or name a path", code=ConfigError.exit_code)
+            )
     try:
         code = int(app(standalone_mode=False) or 0)
     except TyperException as error:
-        code = _say(error.format_message(), ConfigError.exit_code)
+        code = _say(error.format_message(), code=ConfigError.exit_code)
     # Pools and TensorFlow have threads that must not hold up an exit that is already decided.
     if code in (130, 143):
         _flush()
@@ -139,21 +140,23 @@ def ending_with_code(function: Callable[..., None]) -> Callable[..., int]:
             sys.stdout.flush()
             return 0
         except PipelineError as error:
-            return _say(complete(str(error), **kwargs), error.exit_code)
+            return _say(*(complete(line, **kwargs) for line in error.lines), code=error.exit_code)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
         except KeyboardInterrupt:
-            return _say("interrupted; what is finished is kept, the same command goes on", 130)
+            return _say("interrupted; what is finished is kept, the same command goes on", code=130)
         except Terminated:
-            return _say("terminated; what is finished is kept, the same command goes on", 143)
+            return _say("terminated; what is finished is kept, the same command goes on", code=143)
         except Exception as error:  # the one place where a bug becomes a line and a log
             if start.is_of_memory(error):
                 hint = "lower vectorize.sequence_length, model.batch_size or compute.workers"
-                return _say(f"out of memory; {hint}", ResourceError.exit_code)
+                return _say(f"out of memory; {hint}", code=ResourceError.exit_code)
             if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
                 name = f"{error.filename}: " if error.filename else ""
-                return _say(f"{name}cannot be written: {error.strerror}", ResourceError.exit_code)
+                return _say(
+                    f"{name}cannot be written: {error.strerror}", code=ResourceError.exit_code
+                )
             return _say_bug(error)
 
     return wrapped
@@ -209,7 +212,7 @@ def _say_bug(error: Exception) -> int:
             file.write(traceback.format_exc().encode("utf-8", "replace"))
     except ResourceError as unwritten:
         log = f"no file: {unwritten}"
-    return _say(f"bug: {type(error).__name__}: {error} (traceback in {log})", 1)
+    return _say(f"bug: {type(error).__name__}: {error} (traceback in {log})", code=1)
 
 
 def _raise_terminated(signum: int, frame: object) -> None:
@@ -217,9 +220,10 @@ def _raise_terminated(signum: int, frame: object) -> None:
     raise Terminated
 
 
-def _say(message: str, code: int) -> int:
-    for line in for_terminal(message).splitlines():
-        say(f"error: {line}", error=True)
+def _say(*lines: str, code: int) -> int:
+    for line in lines:
+        one_line = line.strip("\n").replace("\n", "\u240a")  # a file's name may hold a line break
+        say(f"error: {one_line}", error=True)
     return code
 
 

@@ -9,6 +9,11 @@ class PipelineError(Exception):
 
     exit_code = 1
 
+    @property
+    def lines(self) -> list[str]:
+        """What to say, a line each."""
+        return [str(self)]
+
 
 class ConfigError(PipelineError):
     """The config or the command line is wrong; one problem a line."""
@@ -18,6 +23,10 @@ class ConfigError(PipelineError):
     def __init__(self, problems: str | list[str]) -> None:
         self.problems = [problems] if isinstance(problems, str) else problems
         super().__init__("\n".join(self.problems))
+
+    @property
+    def lines(self) -> list[str]:
+        return self.problems
 
 
 class DataError(PipelineError):
