@@ -146,21 +146,23 @@ ARMS = {
         relabel,
         "relabelling the issues",
         ("random_relabel",),
-        "train with the issues' suggested labels",
+        "train with the labels that issues_train.csv suggests",
     ),
     "random_relabel": Arm(relabel_at_random, "moving as many labels at random"),
     "weight": Arm(
         weight,
         "weighting by label quality",
         ("shuffled_weight",),
-        "train on everything, each example weighted by its self_confidence",
+        "train on everything, each example weighted by the probability of its label in "
+        "crossval/pred_probs_train.npy",
     ),
     "shuffled_weight": Arm(shuffle_weights, "the same weights shuffled within each class"),
     "soft": Arm(
         soften,
         "labels softened by the finder",
         ("shuffled_soft", "distil"),
-        "train on everything, each label half the given one and half the finder's probabilities",
+        "train on everything, each label half the given one and half what "
+        "crossval/pred_probs_train.npy says",
     ),
     "shuffled_soft": Arm(shuffle_softness, "as soft labels of others of the class"),
     "distil": Arm(distil, "the finder's probabilities alone"),
