@@ -13,10 +13,7 @@ from pipeline.frame.section import imported
 from tests.commands import end_of
 from tests.tiny import ROOT, SETTINGS, TINY, sets
 
-ODD = [
-    *("'", "$(touch x)", ";touch x", "a\nb", "-rf", "🙂", "é" * 300, "\x1b]0;x\x07"),
-    *("../..", "", "\udcff"),
-]
+ODD = ["it's", ";touch x", "a\nb", "-rf", "é" * 300, "\x1b]0;x\x07", "\udcff"]
 READERS = ("show", "review", "export", "import", "predict", "compare", "status", "init", "report")
 NEEDED = {
     "review": ["--terminal"],

@@ -211,7 +211,7 @@ def _say_bug(error: Exception) -> int:
         with atomic_write(ERROR_LOG) as file:  # takes the place of a link, and is not led by it
             file.write(traceback.format_exc().encode("utf-8", "replace"))
     except ResourceError as unwritten:
-        log = f"no file: {unwritten}"
+        log = f"no file: {getattr(unwritten.__cause__, 'strerror', unwritten)}"
     return _say(f"bug: {type(error).__name__}: {error} (traceback in {log})", code=1)
 
 
