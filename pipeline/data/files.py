@@ -183,8 +183,13 @@ def _has_mark(path: Path) -> bool:
         return file.read(2) in UTF16_MARKS
 
 
-def decode(data: bytes, path: Path, encoding: str, *, line: int = 1) -> str:
+def decode(
+    data: bytes, path: Path, encoding: str, *, line: int = 1, can_be_set: bool = True
+) -> str:
     """Return `data` as text; `line` is where it begins in the file.
+
+    Args:
+        can_be_set: whether the source has a key for its encoding.
 
     Raises:
         DataError: naming the line and the byte.
@@ -195,14 +200,22 @@ def decode(data: bytes, path: Path, encoding: str, *, line: int = 1) -> str:
         start = error.start if isinstance(error, UnicodeDecodeError) else 0
         at = line + data.count(b"\n", 0, start)
         byte, utf16 = data[start : start + 1], data[:2] in UTF16_MARKS
-        raise _not_encoded(path, at, start, byte, encoding, utf16=utf16) from None
+        raise _not_encoded(
+            path, at, start, byte, encoding, utf16=utf16, can_be_set=can_be_set
+        ) from None
 
 
 def _not_encoded(
-    path: Path, line: int, at: int, byte: bytes, encoding: str, *, utf16: bool
+    path: Path,
+    line: int,
+    at: int,
+    byte: bytes,
+    encoding: str,
+    *,
+    utf16: bool,
+    can_be_set: bool = True,
 ) -> DataError:
     guess = " (perhaps utf-16)" if utf16 else ""
-    return DataError(
-        f"{short(path)}:{line}: byte {at} ({shown(byte)}) is not {encoding}; save it as UTF-8, or "
-        f"set dataset.encoding{guess}"
-    )
+    other = f", or set dataset.encoding{guess}" if can_be_set else ""
+    what = f"byte {at} ({shown(byte)}) is not {encoding}"
+    return DataError(f"{short(path)}:{line}: {what}; save it as UTF-8{other}")

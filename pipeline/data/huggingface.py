@@ -118,6 +118,7 @@ def batches_of(file: Path, names: list[str]) -> Iterator[Any]:
             return
         with pa.memory_map(str(file)) as source:
             for batch in pa.ipc.open_stream(source):
+                batch.validate(full=True)  # a place beyond the end would end the process
                 for start in range(0, len(batch), BATCH):
                     yield batch.slice(start, BATCH)
 

@@ -202,7 +202,9 @@ def read_jsonl(path: Path, wanted: list[str]) -> Records:
     number = 0
     with open_bytes(path) as file:
         for number, line in _json_lines(path, file):
-            record = _json_record(path, number, decode(line, path, "utf-8", line=number))
+            record = _json_record(
+                path, number, decode(line, path, "utf-8", line=number, can_be_set=False)
+            )
             for name, values in columns.items():
                 values.append(_json_value(path, number, name, record))
     if not number:

@@ -111,7 +111,8 @@ JSONL: dict[str, tuple[bytes, dict[str, Any], list[str]]] = {
     "label an object": (b'{"text": "a", "label": {"k": 1}}\n', {}, [":1:", "'label'", "dict"]),
     "half a surrogate": (b'{"text": "\\ud800", "label": 1}\n', {}, [":1:", "surrogate"]),
     "NaN": (b'{"text": "a", "label": NaN}\n', {}, [":1:", "NaN"]),
-    "latin-1": (b'{"text": "a", "label": 1}\n{"text": "\xe9", "label": 2}\n', {}, [":2:", "utf-8"]),
+    "latin-1": (b'{"text": "a", "label": 1}\n{"text": "\xe9", "label": 2}\n', {},
+                [":2:", "is not utf-8; save it as UTF-8"]),
     "nested deeply": (b'{"text": ' + b"[" * 100_000, {}, [":1:", "nested"]),
 }  # fmt: skip
 

@@ -99,6 +99,16 @@ def test_a_byte_of_another_encoding_in_utf_8_is_refused(
         guess_dataset(path)
 
 
+def test_some_utf_8_in_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    lines = [f"un caf\u00e9 {n},bad\n".encode("cp1252") for n in range(40)]
+    path.write_bytes(b"text,label\n" + b"".join(lines))
+    assert guess_dataset(path).section["encoding"] == "cp1252"
+    path.write_bytes(b"text,label\n" + b"".join(lines) + "un th\u00e9,good\n".encode())
+    with pytest.raises(DataError, match=r"data\.csv:2: byte"):
+        guess_dataset(path)
+
+
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF16_LE])
 def test_utf_16_with_and_without_a_mark(mark: bytes, tmp_path: Path) -> None:
     write(tmp_path / "u.csv", rows_of("caf\u00e9"), encoding="utf-16-le")
@@ -418,6 +428,23 @@ def test_a_page_that_cannot_be_unpacked_is_one_line(names: list[str], tmp_path: 
     for path in (tmp_path, file):
         with pytest.raises(DataError, match="damaged"):
             guess_dataset(path)
+
+
+def test_places_beyond_the_end_of_an_arrow_file_are_one_line(tmp_path: Path) -> None:
+    """Where a text begins and ends is written as it is, and following it would end the process."""
+    table = pa.table({"text": TEXTS, "label": LABELS})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    (tmp_path / "a.arrow").write_bytes(sink.getvalue())
+    (tmp_path / "state.json").write_text('{"_data_files": [{"filename": "a.arrow"}]}')
+    assert read(tmp_path).texts == TEXTS
+    data = (tmp_path / "a.arrow").read_bytes()
+    size = len(TEXTS[0])
+    places = data.index(size.to_bytes(4, "little") + (2 * size).to_bytes(4, "little"))
+    (tmp_path / "a.arrow").write_bytes(data[:places] + b"\xff\xff\xff\x7f" + data[places + 4 :])
+    with pytest.raises(DataError, match="damaged"):
+        guess_dataset(tmp_path)
 
 
 @pytest.mark.parametrize("twice", ["", "note", "tags"])
