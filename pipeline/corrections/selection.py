@@ -135,7 +135,8 @@ def order_of(columns: Columns, sort: str, likeness: np.ndarray | None = None) ->
 def pair_counts(columns: Columns, kept: np.ndarray) -> list[tuple[int, int, int]]:
     """Return (given, suggested, how many) of the items kept, the most frequent pair first."""
     has = kept & (columns.suggested >= 0) & (columns.suggested != columns.given)
-    pairs = np.stack([columns.given[has], columns.suggested[has]], axis=1)
-    found, counts = np.unique(pairs, axis=0, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    return [(int(g), int(s), int(c)) for (g, s), c in zip(found[order], counts[order], strict=True)]
+    width = int(columns.suggested.max(initial=0)) + 1
+    counts = np.bincount(columns.given[has].astype(np.int64) * width + columns.suggested[has])
+    found = np.flatnonzero(counts)
+    found = found[np.argsort(-counts[found], kind="stable")]
+    return [(int(pair) // width, int(pair) % width, int(counts[pair])) for pair in found]
