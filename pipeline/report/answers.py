@@ -114,7 +114,7 @@ def how_many(m: Material) -> Answer:
         "95% range over two estimates: confident learning counts "
         f"{found['confident_learning']['count']:,}, the model’s own mistakes included; going by "
         f"the scores of random labels there are at most {found['scores']['count']:,}. Errors on "
-        "texts that the model itself mistakes are in neither: of such there are more.",
+        "texts that the model itself mistakes are in neither: there can be more of them.",
         listed,
         calibrated(m),
     ]
