@@ -212,6 +212,8 @@ def test_nested_values_are_named(tmp_path: Path) -> None:
         assert guess.nested == ["meta", "tags"]
         with pytest.raises(ConfigError, match="--text 'meta': holds nested values"):
             guess_dataset(path, Chosen(text=["meta"]))
+        with pytest.raises(ConfigError, match="one label a text is read"):
+            guess_dataset(path, Chosen(label="tags"))
         done = command("init", path, "--output", tmp_path / f"{path.suffix[1:]}.yaml")
         assert "not read     'meta', 'tags'" in done.stdout
 

@@ -173,7 +173,10 @@ def check_chosen(path: Path, columns: Columns, nested: list[str], chosen: Chosen
         if chosen.columns().count(column) > 1:
             raise ConfigError(f"{option} {shown(column)}: is named twice; name another column")
         if column in nested:
-            raise ConfigError(f"{option} {shown(column)}: holds nested values; name another column")
+            hint = "name another column"
+            if option == "--label":
+                hint = "one label a text is read: write a yes/no column for each class, check each"
+            raise ConfigError(f"{option} {shown(column)}: holds nested values; {hint}")
         if column not in columns:
             known = {name.strip().lower(): name for name in columns}
             close = difflib.get_close_matches(column.strip().lower(), known, n=1, cutoff=0.5)
