@@ -119,7 +119,7 @@ def test_a_journal_of_another_dataset_is_exit_3_and_changes_nothing(tiny_results
     assert run.examples.read_bytes() == before
     for module in ("review", "exchange"):
         more = ["--terminal"] if module == "review" else ["export", "--format", "csv"]
-        done = command(module, *arguments, *more)
+        done = command(module, *more, *arguments)
         assert (done.returncode, len(done.stderr.strip().splitlines())) == (3, 1), done.stderr
 
 
