@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.corrections.decision import instant
 from pipeline.corrections.journal import Journal, encode_line
 from pipeline.corrections.load import load_queue
 from pipeline.corrections.merge import take_back
@@ -372,3 +374,17 @@ def test_the_decisions_of_a_folder_are_checked_line_by_line(queue, tmp_path):
         file.write(b"broken\n" + encode_line(lines[0]))
     with pytest.raises(DataError, match=rf"decisions\.jsonl:{len(lines) + 1}: "):
         huggingface.read(path, queue.source, reviewer="x")
+
+
+def test_of_two_decisions_of_one_moment_the_journal_keeps_its_own(queue):
+    """Time stamps have whole seconds in some tools: a decision is older only if it is."""
+    item, source = queue.items[0], queue.source
+    journal = Journal(queue.journal.path.with_name("moment.jsonl"), source)
+    own = source.decide(item.id, "keep", item.given, reviewer="Ann")
+    journal.append([own])
+    other = source.decide(item.id, "drop", None, reviewer="Ann")
+    done = take_back(journal, [other.model_copy(update={"time": own.time})])
+    assert (done.added, done.known) == (0, 1)
+    later = instant(own) + timedelta(microseconds=1)
+    done = take_back(journal, [other.model_copy(update={"time": later.isoformat()})])
+    assert (done.added, done.known) == (1, 0)

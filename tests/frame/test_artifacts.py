@@ -3,6 +3,8 @@
 import csv
 import errno
 import io
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,26 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, kind: type[BaseExcep
     assert path.read_bytes() == b"old"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_file_then_name_then_folder_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the last a power cut may take back the new name, and what was said to be done."""
+    done, sync, replace = [], os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    def replaced(path: Path, target: Path) -> Path:
+        done.append("name")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    artifacts.save_json(tmp_path / "a.json", {})
+    assert done == ["file", "name", "folder"]
 
 
 @pytest.mark.parametrize("operation", ["fsync", "replace"])

@@ -38,6 +38,13 @@ def test_majority_flips_are_applied_and_rows_without_a_majority_left_out() -> No
     assert given.tolist() == [0, 0, 0, 1, 1, 1, 1]
 
 
+def test_three_votes_of_five_are_a_majority() -> None:
+    three = Verified(np.array([0, 1]), np.array([2, 3]), np.array([3, 2]), np.array([1, 1]))
+    corrected, counts = apply_votes(np.array([0, 0]), three)
+    assert (corrected.tolist(), counts.tolist()) == ([1, 0], [True, True])
+    assert three.confirmed()["other >= 3 votes"].tolist() == [True, False]
+
+
 def test_the_three_definitions_count_differently() -> None:
     confirmed = {name: hits.tolist() for name, hits in VOTES.confirmed().items()}
     assert confirmed == {

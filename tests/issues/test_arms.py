@@ -97,6 +97,8 @@ def test_the_control_drops_as_many_of_each_class_but_others() -> None:
     assert np.bincount(labels[pruned]).tolist() == np.bincount(labels[control]).tolist()
     assert len(set(control.tolist())) == len(control)
     assert set(pruned.tolist()) != set(control.tolist())
+    assert len(set(arms["prune"].weights.tolist())) > 1
+    assert arms["random_prune"].weights.tolist() == arms["prune"].weights.tolist()
     assert draw_alike(labels, np.empty(0, int), np.random.default_rng(0)).tolist() == []
 
 

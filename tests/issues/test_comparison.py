@@ -33,6 +33,14 @@ def test_the_detectable_difference_is_found_four_times_in_five() -> None:
     assert 0.75 < np.mean(np.array(low) > 0) < 0.9
 
 
+def test_the_detectable_difference_on_literals() -> None:
+    """(t at .975 + t at .8) standard errors of the mean, three degrees of freedom (any table)."""
+    arm, control = np.array([0.9, 0.88, 0.91, 0.89]), np.array([0.87, 0.88, 0.9, 0.86])
+    error = np.std(arm - control, ddof=1) / 2
+    found = paired_difference(arm, control)["detectable"]
+    assert found == pytest.approx((3.18245 + 0.97847) * error, rel=1e-4)
+
+
 def test_the_interval_over_test_sets_averages_seeds_first() -> None:
     rng = np.random.default_rng(0)
     control = rng.random((5, 2000)) < 0.8

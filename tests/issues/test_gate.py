@@ -83,5 +83,7 @@ def test_a_class_that_would_be_empty_is_stopped() -> None:
 def test_too_many_issues_are_stopped() -> None:
     with pytest.raises(DataError, match=r"50% of the training labels .*max_pruned_fraction \(40%"):
         check_pruning(SIX, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.4)
+    with pytest.raises(DataError, match=r"max_pruned_fraction \(49%"):
+        check_pruning(SIX, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.49)
     check_pruning(SIX, np.array([0, 1, 4]), ["neg", "pos"], max_fraction=0.5)
     check_pruning(SIX, np.array([], int), ["neg", "pos"], max_fraction=0.1)

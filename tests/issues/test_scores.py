@@ -14,6 +14,11 @@ def test_calibration_error_on_literals() -> None:
     assert calibration_error(pred_probs, labels, bins=10) == pytest.approx(0.4)
     # One bin for all: accuracy 0.75, mean confidence 0.75.
     assert calibration_error(pred_probs, labels, bins=1) == pytest.approx(0.0)
+    # 0.62 right and 0.68 wrong share the bin from 0.6 to 0.7; 0.68 and 0.72 do not share one.
+    near = np.array([[0.62, 0.38], [0.68, 0.32]])
+    assert calibration_error(near, np.array([0, 1]), bins=10) == pytest.approx((0.68 - 0.38) / 2)
+    apart = np.array([[0.72, 0.28], [0.68, 0.32]])
+    assert calibration_error(apart, np.array([0, 1]), bins=10) == pytest.approx((0.68 + 0.28) / 2)
     certain = np.array([[1.0, 0.0], [0.0, 1.0]])
     assert calibration_error(certain, np.array([0, 1]), bins=15) == 0.0
     assert calibration_error(certain, np.array([1, 0]), bins=15) == 1.0
@@ -26,6 +31,8 @@ def test_scores_on_literals() -> None:
     assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.8, 0.5]).mean(), rel=1e-6)
     assert found["log_loss"] == pytest.approx(log_loss(labels, pred_probs), rel=1e-6)
     assert found["accuracy"] == pytest.approx(2 / 3)
+    sure = scores(np.array([[1 - 1e-6, 1e-6]]), np.array([1]))
+    assert sure["log_loss"] == pytest.approx(-np.log(1e-6))
     assert np.isfinite(scores(np.array([[1.0, 0.0]]), np.array([1]))["log_loss"])
 
 

@@ -264,6 +264,18 @@ def test_every_answer_has_the_policy(shut_site: Site):
     assert "Content-Security-Policy" in shut_site.ask("/", Host="evil")[2]
 
 
+def test_who_is_refused_is_shown_the_door(shut_site: Site):
+    """What follows on the connection is the rest of a body nobody read."""
+    for refused in (
+        shut_site.ask("/", Host="evil"),
+        shut_site.ask("/", Cookie=None),
+        shut_site.ask("/decide", "POST", b"x" * (MAX_BODY + 1)),
+    ):
+        assert refused[0] >= 400
+        assert refused[2]["Connection"] == "close"
+    assert shut_site.ask("/")[2]["Connection"] != "close"
+
+
 def test_it_listens_on_loopback_only(shut_site: Site):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
