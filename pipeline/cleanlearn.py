@@ -168,6 +168,7 @@ STAGE = Stage(
     reads=("prepare", "vectorize", "crossval", "find_issues"),
     writes=("{baseline,cleaned}.{keras,npz}", "test_pred_probs.npz", "training.json"),
     code=code,
+    tensorflow=lambda config: row_of(config.model).tensorflow,
 )
 
 if __name__ == "__main__":

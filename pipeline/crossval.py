@@ -185,6 +185,7 @@ STAGE = Stage(
     ),
     files=lambda config, run: files_of_finder(config.finder),
     code=code,
+    tensorflow=lambda config: row_of(config.model).tensorflow,
 )
 
 if __name__ == "__main__":

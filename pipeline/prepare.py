@@ -12,7 +12,12 @@ from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
 from pipeline.corrections.apply import Corrected, apply_journal
 from pipeline.data.examples import Examples, check_examples, fingerprint, group_texts, varies
-from pipeline.data.sources import code_of_source, files_of_source, read_examples
+from pipeline.data.sources import (
+    code_of_source,
+    files_of_source,
+    read_examples,
+    source_calls_tensorflow,
+)
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
 from pipeline.frame.stage import Context, Stage
@@ -149,6 +154,7 @@ STAGE = Stage(
     ),
     files=files,
     code=lambda config: code_of_source(config.dataset),
+    tensorflow=lambda config: source_calls_tensorflow(config.dataset),
 )
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Every stage that is out of date, in order, and then the report: what `make all` runs."""
 
-import contextlib
-import os
+import functools
+import gc
+import importlib
 import signal
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,15 +18,16 @@ from pipeline.frame.cli import (
     ConfigOption,
     ResultsOption,
     SetOption,
-    Terminated,
     exit_code_of,
     run_command,
 )
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
+from pipeline.frame.processes import Nursery, run_forked
 from pipeline.frame.run import Run
-from pipeline.frame.stage import RunState, Stage, execute, stages
+from pipeline.frame.stage import RunState, execute, stages
+from pipeline.frame.tensorflow import import_tensorflow
 from pipeline.frame.terminal import say
 from pipeline.report.current import report_is_current
 
@@ -50,9 +51,8 @@ def run_stages(loaded: Loaded, results: Path, *, upto: str) -> None:
     check_owner(loaded.path, folder)
     found = out_of_date(loaded, folder, upto)
     tell_why(found)
-    for name in found:
-        if code := in_own_process(stages()[name], loaded, results):
-            sys.exit(code)
+    if code := run_in_turn(found, loaded, results):
+        sys.exit(code)
     if upto == list(stages())[-1] and not report_is_current(folder):
         from pipeline.report.__main__ import make_report
 
@@ -87,72 +87,54 @@ def is_news(reason: str) -> bool:
     return not reason.endswith("runs again") and reason != "has not been run"
 
 
-def in_own_process(stage: Stage, loaded: Loaded, results: Path) -> int:
-    """Run a stage in a process that takes its memory with it; return its exit code.
+def run_in_turn(names: Iterable[str], loaded: Loaded, results: Path) -> int:
+    """Run stages in turn, each in a process of its own; return the first exit code that is not 0.
 
-    A fork has imported already what this process has; elsewhere than on Linux it is not safe.
+    A fork has imported already what this process has; those that need TensorFlow are forked from a
+    process that has imported it once for all of them.
     """
-    options = {"config": loaded.path, "set_": list(loaded.overrides), "results": results}
     if sys.platform != "linux":
-        arguments = [f"--set={change}" for change in loaded.overrides]
-        command = [sys.executable, "-m", f"pipeline.{stage.name}", "--config", str(loaded.path)]
-        return subprocess.call([*command, *arguments, "--results", str(results)])
+        codes = (in_new_interpreter(name, loaded, results) for name in names)
+        return next(filter(None, codes), 0)
+    works = {name: functools.partial(work, name, loaded, results) for name in names}
+    training = [name for name in works if stages()[name].tensorflow(loaded.config)]
+    with Nursery(functools.partial(load_code, training, loaded.config), works) as nursery:
+        for name, each in works.items():
+            code = nursery.run(name) if name in training else run_forked(each)
+            if code < 0:
+                ended = signal.Signals(-code).name
+                say(f"error: {name}: was ended by signal {-code} ({ended})", error=True)
+            if code:
+                return code if code > 0 else 128 - code
+    return 0
 
-    # Neither process shall hear a signal before it has an answer of its own.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
 
-    def work(**_: object) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+def load_code(names: Iterable[str], config: Any) -> None:
+    """Import TensorFlow and our code that the stages begin with, and all that this imports."""
+    import_tensorflow()
+    roots = [root for name in names for root in stages()[name].roots(config)]
+    for module in sorted({root.partition(":")[0] for root in roots}):
+        if module.partition(".")[0] == __package__:
+            importlib.import_module(module)
+    gc.freeze()  # else a collection would unshare the memory of what is forked
+
+
+def in_new_interpreter(name: str, loaded: Loaded, results: Path) -> int:
+    arguments = [f"--set={change}" for change in loaded.overrides]
+    command = [sys.executable, "-m", f"pipeline.{name}", "--config", str(loaded.path)]
+    return subprocess.call([*command, *arguments, "--results", str(results)])
+
+
+def work(name: str, loaded: Loaded, results: Path) -> int:
+    """Run a stage as its command does; return its exit code."""
+
+    def run_stage(**_: object) -> None:
         folder = Run(results / loaded.run)
         with locked(folder):
-            execute(stage, loaded, folder)
+            execute(stages()[name], loaded, folder)
 
-    sys.stdout.flush()
-    with warnings.catch_warnings():
-        # Python 3.12 warns of any thread; those here are of NumPy and Arrow, which expect a fork.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = exit_code_of(work, **options)
-            sys.stdout.flush()
-        finally:
-            os._exit(code)
-    code = wait_for(child, mask)
-    if code < 0:
-        name = signal.Signals(-code).name
-        say(f"error: {stage.name}: was ended by signal {-code} ({name})", error=True)
-    return code if code >= 0 else 128 - code
-
-
-def wait_for(child: int, mask: Iterable[int]) -> int:
-    """Return the exit code of a child, minus the signal that ended it; hear signals as in `mask`.
-
-    The terminal tells the child too of Ctrl-C; of SIGTERM this process alone may know.
-
-    Raises:
-        Terminated: SIGTERM came too late for the child.
-    """
-    told = []
-
-    def tell(signum: int, frame: object) -> None:
-        told.append(signum)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signum)
-
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, tell),
-    }
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    _, status = os.waitpid(child, 0)
-    for each, answer in before.items():
-        signal.signal(each, answer)
-    code = os.waitstatus_to_exitcode(status)
-    if told and code == 0:
-        raise Terminated
-    return code
+    options = {"config": loaded.path, "set_": list(loaded.overrides), "results": results}
+    return exit_code_of(run_stage, **options)
 
 
 if __name__ == "__main__":

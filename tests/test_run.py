@@ -15,6 +15,7 @@ import pytest
 from pipeline import run as module
 from pipeline.frame.cli import Terminated
 from pipeline.frame.lock import locked
+from pipeline.frame.processes import hear_for
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 from pipeline.report.current import report_is_current
@@ -127,14 +128,18 @@ def test_a_run_in_use_is_left_alone(run_copy: Run) -> None:
     assert re.fullmatch(rf"error: {run_copy.folder}: in use by process \d+ .*\n", done.stderr)
 
 
-def test_a_stage_that_is_killed_is_named(tmp_path: Path) -> None:
-    """As the kernel does when the memory is full."""
+@pytest.mark.parametrize("which", ["stage", "nursery"])
+def test_a_stage_that_is_killed_is_named(tmp_path: Path, which: str) -> None:
+    """As the kernel does when the memory is full; with its nursery it ends, too."""
     process = start(tmp_path)
     child = child_at_work(process)
-    child.kill()
+    (child if which == "stage" else child.parent()).kill()
     _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 137
     assert stderr == "error: crossval: was ended by signal 9 (SIGKILL)\n"
+    assert clean_up([child]) == []
+    with locked(Run(tmp_path / "sample")):
+        pass
 
 
 # --- signals ---------------------------------------------------------------------------------
@@ -159,7 +164,8 @@ def child_at_work(process: subprocess.Popen[str]) -> psutil.Process:
     """Wait until the long stage trains, and return its process."""
     assert process.stdout is not None
     assert any("epoch" in line for line in process.stdout)
-    (child,) = psutil.Process(process.pid).children()
+    (nursery,) = psutil.Process(process.pid).children()
+    (child,) = nursery.children()
     return child
 
 
@@ -200,13 +206,15 @@ def test_a_signal_ends_it_with_one_line_and_leaves_no_process(
         pass
 
 
+def waiting_for(child: subprocess.Popen[bytes]) -> int:
+    return hear_for(child.pid, signal.pthread_sigmask(signal.SIG_BLOCK, []), child.wait)
+
+
 def test_a_signal_between_two_stages_and_after_the_last_is_answered() -> None:
     """Whoever waited for a child leaves no answer behind that speaks to it when it is gone."""
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    child = subprocess.Popen(["sh", "-c", "exit 7"])
-    assert module.wait_for(child.pid, mask) == 7
-    child.wait()
+    assert waiting_for(subprocess.Popen(["sh", "-c", "exit 7"])) == 7
     assert {each: signal.getsignal(each) for each in before} == before
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
 
@@ -216,9 +224,8 @@ def test_a_signal_that_came_too_late_for_the_child_ends_the_run() -> None:
     telling = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
     telling.start()
     with pytest.raises(Terminated):
-        module.wait_for(child.pid, signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        waiting_for(child)
     telling.join()
-    child.wait()
 
 
 # --- the report ------------------------------------------------------------------------------
@@ -260,6 +267,6 @@ def test_where_a_fork_is_not_safe_a_stage_is_a_command(
 ) -> None:
     monkeypatch.setattr(module.sys, "platform", "darwin")
     loaded = load_tiny()
-    assert module.in_own_process(STAGES["prepare"], loaded, tmp_path) == 0
+    assert module.run_in_turn(["prepare"], loaded, tmp_path) == 0
     assert stages_done(capfd.readouterr().out) == ["prepare"]
     assert (Run(tmp_path / loaded.run).stage("prepare") / RECORD).exists()

@@ -24,7 +24,7 @@ from pipeline.compute.resources import free_memory
 from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.progress import StageProgress
-from pipeline.frame.tensorflow import choose_device, import_tensorflow, load_tensorflow
+from pipeline.frame.tensorflow import choose_device, import_tensorflow, is_started, load_tensorflow
 
 WORKER_BYTES = 500_000_000  # of a process that only vectorizes
 
@@ -144,9 +144,9 @@ def start_context(needs_tensorflow: bool) -> Any:
     """Return how worker processes are made: with TensorFlow imported once for all of them.
 
     A fork keeps what was imported, and is safe only while nothing has threads: TensorFlow when
-    it was not imported before. macOS' own libraries do not survive one.
+    it was not used before. macOS' own libraries do not survive one.
     """
-    unused = "tensorflow" not in sys.modules and threading.active_count() == 1
+    unused = not is_started() and threading.active_count() == 1
     if needs_tensorflow and unused and sys.platform == "linux":
         import_tensorflow()
         return multiprocessing.get_context("fork")

@@ -199,18 +199,20 @@ class Source:
     """All there is to know of one source.
 
     read: "module:function", imported when it is used, called as read(dataset, seed=); it returns
-    Examples. files: the files and folders it reads, so that a change in them is seen.
+    Examples. files: the files and folders it reads, so that a change in them is seen. tensorflow:
+    whether it calls TensorFlow.
     """
 
     section: type[Section]
     read: str
     files: Callable[[Any], list[str]] = local_files
+    tensorflow: bool = False
 
 
 SOURCES = {
     chosen_by(row.section, "source"): row
     for row in (
-        Source(TfdsDataset, "pipeline.data.tfds:read_tfds", files_of_tfds),
+        Source(TfdsDataset, "pipeline.data.tfds:read_tfds", files_of_tfds, tensorflow=True),
         Source(SampleDataset, "pipeline.data.sample:read_sample", no_files),
         Source(CsvDataset, "pipeline.data.tables:read_csv_dataset"),
         Source(JsonlDataset, "pipeline.data.tables:read_jsonl_dataset"),
@@ -244,6 +246,10 @@ def files_of_source(dataset: Dataset) -> list[str]:
 def code_of_source(dataset: Dataset) -> list[str]:
     """Return the code that reads it, as "module:function"."""
     return [SOURCES[dataset.source].read]
+
+
+def source_calls_tensorflow(dataset: Dataset) -> bool:
+    return SOURCES[dataset.source].tensorflow
 
 
 def find_dataset_contradictions(dataset: Any) -> list[tuple[tuple[str, ...], str]]:

@@ -51,6 +51,10 @@ def no_files(config: Any, run: Run) -> list[str]:
     return []
 
 
+def never(config: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Stage:
     """What a stage says of itself, in its own file.
@@ -58,7 +62,7 @@ class Stage:
     does: one line. work: does it. sections: of the config, on which the result depends. reads:
     the stages whose files are opened. writes: patterns of the files it makes. files: what else is
     opened, given config and run: files and folders outside results/. code: the code that the config
-    chooses, as "module:function".
+    chooses, as "module:function". tensorflow: whether it calls TensorFlow, given the config.
     """
 
     does: str
@@ -68,6 +72,7 @@ class Stage:
     reads: tuple[str, ...] = ()
     files: Callable[[Any, Run], list[str]] = no_files
     code: Callable[[Any], list[str]] = nothing
+    tensorflow: Callable[[Any], bool] = never
 
     @property
     def name(self) -> str:

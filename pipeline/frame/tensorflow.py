@@ -86,6 +86,15 @@ def import_tensorflow() -> Any:
     return tf
 
 
+def is_started() -> bool:
+    """Return whether TensorFlow has been used in this process: it may have threads, or a GPU."""
+    if "tensorflow" not in sys.modules:
+        return False
+    from tensorflow.python.eager import context
+
+    return context.context_safe() is not None
+
+
 @contextmanager
 def quiet_start() -> Iterator[None]:
     """Hold back what C++ writes to stderr while libraries load; show it if loading fails."""
