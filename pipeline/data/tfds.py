@@ -4,7 +4,7 @@ import difflib
 import itertools
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.frame.scratch import StoredTexts
 from pipeline.frame.tensorflow import load_tensorflow
 
 BATCH = 2048
+CYCLE = 16  # files that TFDS reads in turn
 CONNECT_SECONDS = 5
 DOWNLOAD_HOST = ("storage.googleapis.com", 443)
 
@@ -45,24 +46,81 @@ def read_tfds(dataset: TfdsDataset, **_: Any) -> Examples:
     _check_names(dataset, builder.info)
     columns = _read_columns(tfds, builder, dataset)
     names, labels = _labels(columns.pop("label"), builder.info.features, dataset)
-    ids, splits = _stable_ids(columns["tfds_id"], columns["read_as"], builder.info, dataset)
+    splits, ids = columns["split"], StoredTexts()
+    ids.extend(f"{split}/{at}" for split, at in zip(splits, columns["position"], strict=True))
     texts = join_texts([columns[key] for key in dataset.text_keys])
     return Examples(builder.name, names, ids, splits, labels, texts)
 
 
 def _read_columns(tfds: Any, builder: Any, dataset: TfdsDataset) -> dict[str, Any]:
-    """Return texts, labels, "tfds_id" and, in "read_as", the second part of `_reads`."""
-    read_config = tfds.ReadConfig(add_tfds_id=True)
-    columns: dict[str, Any] = {key: StoredTexts() for key in (*dataset.text_keys, "tfds_id")}
-    columns |= {"label": [], "read_as": []}
+    """Return texts, labels, "split" ("train" or "test") and "position" in the split of TFDS."""
+    columns: dict[str, Any] = {key: StoredTexts() for key in dataset.text_keys}
+    columns |= {"label": [], "split": [], "position": []}
+    names = {_base(dataset.test_split): "test", _base(dataset.train_split): "train"}
     for split, name in _reads(dataset):
-        stream = builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
-        for batch in stream.batch(BATCH).as_numpy_iterator():
-            for key in (*dataset.text_keys, "tfds_id"):
+        for batch in _batches(tfds, builder, split, [*dataset.text_keys, dataset.label_key]):
+            for key in dataset.text_keys:
                 columns[key].extend(_decoded(batch[key].tolist(), dataset, key, len(columns[key])))
             columns["label"] += batch[dataset.label_key].tolist()
-            columns["read_as"] += [name] * len(batch["tfds_id"])
+            columns["split"] += [name or names[base.decode()] for base in batch["base"].tolist()]
+            columns["position"] += batch["position"].tolist()
     return columns
+
+
+def _batches(tfds: Any, builder: Any, split: str, keys: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield some features of the examples of `as_dataset(split)`, in its order, BATCH at a time.
+
+    TFDS itself takes examples apart one by one, which costs ten times as much; the order is that
+    of its interleaving of files. "base" is the split that a file is of, "position" the place of
+    the example in it.
+    """
+    import tensorflow as tf
+
+    info = builder.info
+    specs = {key: spec for key, spec in info.features.get_serialized_info().items() if key in keys}
+    parser = tfds.core.example_parser.ExampleParser(specs)
+    records = tfds.core.file_adapters.ADAPTER_FOR_FORMAT[info.file_format].make_tf_data
+    asked = info.splits[split].file_instructions
+    starts = _starts(info, {_base(part) for part in split.split("+")})
+    files = tf.data.Dataset.from_tensor_slices(
+        {
+            "file": [os.fspath(each.filename) for each in asked],
+            "base": [starts[Path(each.filename).name][0] for each in asked],
+            "start": np.array([starts[Path(each.filename).name][1] for each in asked], np.int64),
+            "skip": np.array([each.skip for each in asked], np.int64),
+            "take": np.array([each.take for each in asked], np.int64),
+        }
+    )
+
+    def examples_of(file: Any) -> Any:
+        first = file["start"] + file["skip"]
+        return tf.data.Dataset.zip(
+            (
+                records(file["file"]).skip(file["skip"]).take(file["take"]),
+                tf.data.Dataset.from_tensors(file["base"]).repeat(),
+                tf.data.Dataset.range(first, first + file["take"]),
+            )
+        )
+
+    read = tfds.ReadConfig()
+    cycle = 1 if info.disable_shuffling else CYCLE
+    stream = files.interleave(
+        examples_of, cycle_length=cycle, block_length=read.interleave_block_length
+    )
+    for batch, bases, positions in stream.batch(BATCH).prefetch(1).as_numpy_iterator():
+        parsed = tf.io.parse_example(batch, parser.flat_feature_specs)
+        values = {key: parsed[key].numpy().astype(specs[key].np_dtype) for key in keys}
+        yield values | {"base": bases, "position": positions}
+
+
+def _starts(info: Any, bases: set[str]) -> dict[str, tuple[str, int]]:
+    """Return {file name: (its split, how many examples of the split lie in files before it)}."""
+    found: dict[str, tuple[str, int]] = {}
+    for base in bases:
+        counts = [0, *itertools.accumulate(info.splits[base].shard_lengths)]
+        files = sorted(info.splits[base].filenames)
+        found |= {name: (base, at) for name, at in zip(files, counts, strict=False)}
+    return found
 
 
 def _decoded(values: list[Any], dataset: TfdsDataset, key: str, first: int) -> Iterator[str]:
@@ -164,24 +222,3 @@ def _check_names(dataset: TfdsDataset, info: Any) -> None:
                 problems.append(f"dataset.{key}: {dataset.name} has no {name!r} (it has {have})")
     if problems:
         raise ConfigError(problems)
-
-
-def _stable_ids(
-    tfds_ids: Sequence[str], read_as: list[str], info: Any, dataset: TfdsDataset
-) -> tuple[Sequence[str], list[str]]:
-    """Return "train/5204" and "train" for TFDS' "imdb_reviews-train.tfrecord-00000-of-00001__5204".
-
-    The number is the position in TFDS' split: shards before it, plus the place in its shard.
-    `read_as` holds "train" or "test" where two parts of one split were read, else "".
-    """
-    names = {_base(dataset.test_split): "test", _base(dataset.train_split): "train"}
-    starts = {
-        split: [0, *itertools.accumulate(info.splits[split].shard_lengths)] for split in names
-    }
-    ids, splits = StoredTexts(), []
-    for tfds_id, name in zip(tfds_ids, read_as, strict=True):
-        file, position = tfds_id.rsplit("__", 1)
-        split, shard = file.split("-", 1)[1].split(".")[0], int(file.split("-")[-3])
-        splits.append(name or names[split])
-        ids.append(f"{splits[-1]}/{starts[split][shard] + int(position)}")
-    return ids, splits

@@ -43,6 +43,7 @@ def test_three_votes_of_five_are_a_majority() -> None:
     corrected, counts = apply_votes(np.array([0, 0]), three)
     assert (corrected.tolist(), counts.tolist()) == ([1, 0], [True, True])
     assert three.confirmed()["other >= 3 votes"].tolist() == [True, False]
+    assert three.confirmed()["given < 3 votes"].tolist() == [True, False]
 
 
 def test_the_three_definitions_count_differently() -> None:

@@ -33,6 +33,12 @@ def test_the_detectable_difference_is_found_four_times_in_five() -> None:
     assert 0.75 < np.mean(np.array(low) > 0) < 0.9
 
 
+@pytest.mark.parametrize(("seeds", "is_told"), [(1, False), (2, False), (3, True)])
+def test_three_seeds_are_the_fewest_for_an_interval(seeds: int, is_told: bool) -> None:
+    found = paired_difference(np.array([0.9, 0.88, 0.91])[:seeds], np.full(seeds, 0.87))
+    assert (found["ci95"] is not None, found["detectable"] is not None) == (is_told, is_told)
+
+
 def test_the_detectable_difference_on_literals() -> None:
     """(t at .975 + t at .8) standard errors of the mean, three degrees of freedom (any table)."""
     arm, control = np.array([0.9, 0.88, 0.91, 0.89]), np.array([0.87, 0.88, 0.9, 0.86])
