@@ -27,7 +27,7 @@ STAGES  := $(patsubst pipeline/%.py,%,$(shell grep -l '^STAGE = Stage.$$' pipeli
 FORMATS := $(patsubst pipeline/exchange/%.py,%,$(shell grep -l '^FORMAT = Format.' pipeline/exchange/*.py))
 
 .PHONY: help all demo $(STAGES) study noise advise scale report track review export test test-faults check \
-	audit bench detect clean gpu ray requirements
+	audit bench bench-gpu detect clean gpu ray requirements
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -40,6 +40,7 @@ help: ## print this list
 	@echo "make advise                   what to do with the label issues, from as many seeds as it takes"
 	@echo "make noise                    the same with label noise put in on purpose"
 	@echo "make bench                    how fast, against what people would use instead (half an hour)"
+	@echo "make bench-gpu                a GPU against the CPU: same results? how fast, how much memory"
 	@echo "make detect DATA=folder       label errors found, against what people would use instead"
 	@echo "make detect PLANT=set         the same with errors planted in a set of TFDS, or in a CSV"
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
@@ -121,6 +122,9 @@ $(VENV)/ready-audit: requirements-audit.txt $(VENV)/ready
 
 bench: $(VENV)/ready-bench
 	$(PY) -m benchmarks.run
+
+bench-gpu: gpu
+	$(PY) -m benchmarks.gpu
 
 detect: $(VENV)/ready
 	$(PY) -m benchmarks.detect
