@@ -60,9 +60,26 @@ def write_page(bench: dict[str, Any]) -> None:
     for (size, workers), of in _scaling(bench).items():
         cost = f"{_spread(of, 'wall_seconds')} | {_spread(of, 'cpu_seconds')}"
         lines.append(f"| {size:,} | {workers} | {cost} |")
+    lines += _member_table([run for run in bench["runs"] if run["program"] == "member"])
     lines += ["", "![cost against examples](benchmarks.svg)", ""]
     PAGE.write_text("\n".join(lines), encoding="utf-8")
     _draw(bench)
+
+
+def _member_table(runs: list[dict[str, Any]]) -> list[str]:
+    """Return the lines of a table, none where no member was measured."""
+    if not runs:
+        return []
+    lines = ["", "A member of the finder on generated reviews, once each:", ""]
+    lines += [
+        "| member | examples | CPU s to count | CPU s a fold | peak GB |",
+        "|---|---|---|---|---|",
+    ]
+    for run in runs:
+        costs = f"{run['cpu_seconds_to_count']:.1f} | {run['cpu_seconds_a_fold']:.1f}"
+        peak = f"{run['peak_process_bytes'] / 1e9:.2f}"
+        lines.append(f"| {run['member']} | {run['examples']:,} | {costs} | {peak} |")
+    return lines
 
 
 def _scaling(bench: dict[str, Any]) -> dict[tuple[int, int], list[dict[str, Any]]]:

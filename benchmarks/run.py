@@ -18,6 +18,8 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.measure import measure, python
+from benchmarks.members import SIZES as MEMBER_SIZES
+from benchmarks.members import in_own_process, names_of
 from benchmarks.page import write_page
 from pipeline.frame.cli import run_command
 
@@ -34,7 +36,7 @@ def bench(
     results: Runs = []
     if not page:
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-        for record in itertools.chain(compare(runs), scale(runs)):
+        for record in itertools.chain(compare(runs), scale(runs), members()):
             results.append(record)  # written each time: a bench that is stopped keeps its runs
             OUTPUT.write_text(json.dumps(summarize(results), indent=1) + "\n", encoding="utf-8")
     write_page(json.loads(OUTPUT.read_text(encoding="utf-8")))
@@ -88,6 +90,13 @@ def scale(runs: int) -> Iterator[dict[str, Any]]:
                     command.append(f"--set=compute.workers={workers}")
                     record = _record("crossval", number, command, reads_json=False)
                     yield record | {"examples": size, "workers": workers}
+
+
+def members() -> Iterator[dict[str, Any]]:
+    """Yield what each of the finder's members costs, at two sizes."""
+    for size in MEMBER_SIZES:
+        for name in names_of(size):
+            yield {"program": "member", "run": 0, **in_own_process(name, size)}
 
 
 def _record(

@@ -56,3 +56,11 @@ def test_where_all_is_known_the_sum_is_the_count() -> None:
     scores, wrong = make_known(400)
     found = estimate_by_calibration(scores, np.arange(400), wrong, seed=0)
     assert found["count"] == wrong.sum()
+
+
+def test_the_interval_holds_95_percent_of_the_bootstrap() -> None:
+    """With one score for all the sum is 400 times a share of 100: its spread is the binomial's."""
+    scores, known, wrong = np.full(400, 0.5), np.arange(100), np.arange(100) < 30
+    found = [estimate_by_calibration(scores, known, wrong, seed=seed)["ci95"] for seed in range(20)]
+    width = np.mean([high - low for low, high in found])
+    assert width == pytest.approx(2 * 1.96 * 400 * np.sqrt(0.3 * 0.7 / 100), rel=0.06)

@@ -137,3 +137,22 @@ def test_many_classes_take_no_memory_to_speak_of() -> None:
     given, pred_probs, is_wrong = scored(4000, 1000, 0.1, rng)
     low, high = estimate_errors(given, pred_probs, samples=2000, seed=0)["range95"]
     assert low <= is_wrong.sum() <= high
+
+
+def test_the_interval_of_a_share_on_literals() -> None:
+    """All random labels score alike: 30 of 100 score so low (Clopper and Pearson, any table)."""
+    given = np.repeat([0.2, 0.9], [30, 70])
+    found = estimate_by_scores(given, np.full(50, 0.5))
+    assert found.estimate == pytest.approx(30)
+    assert (found.low, found.high) == pytest.approx((21.241, 39.981), abs=0.001)
+
+
+@pytest.mark.parametrize(("rows", "is_told"), [(FEWEST_ROWS - 1, False), (FEWEST_ROWS, True)])
+def test_a_class_with_just_enough_rows_is_told_of(rows: int, is_told: bool) -> None:
+    labels = np.repeat([0, 1], [rows, 300])
+    rng = np.random.default_rng(0)
+    right = rng.uniform(0.6, 0.99, len(labels))
+    pred_probs = np.where(labels[:, None] == [0, 1], right[:, None], 1 - right[:, None])
+    small, large = estimate_class_errors(labels, pred_probs)
+    assert (small is not None) == is_told
+    assert large is not None
