@@ -140,7 +140,7 @@ def test_a_changed_dataset_takes_the_old_decisions(project, capsys, change, kept
         "another seed": OLD,
     }[change]
     project.write(rows)
-    project.overrides = ("seed=7",) if change == "another seed" else ()
+    project.overrides = ("seed=8",) if change == "another seed" else ()
     pinned = f"corrections={old}"
     with pytest.raises(DataError) as refused:
         project.prepare(pinned)
@@ -162,7 +162,7 @@ def test_a_changed_dataset_takes_the_old_decisions(project, capsys, change, kept
 def test_the_refusal_is_a_command_to_paste(project, capsys):
     project.write([*OLD, ("new", "a")])
     path = Path("corrections/tiny.jsonl")
-    arguments = "--config configs/tickets.yaml --set seed=7"
+    arguments = "--config configs/tickets.yaml --set seed=8"
     with pytest.raises(DataError) as refused:
         Journal(path, project.source(), arguments=arguments)
     command = f"python -m pipeline.review {arguments} --carry-over {path}"

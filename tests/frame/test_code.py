@@ -37,15 +37,16 @@ ONLY_TELL = {
     ("pipeline.models.training", "Training.cost"),
     ("pipeline.frame.artifacts", "json_bytes"),
 }
-# Of these sections only the kind of a file is read, or where the work is done.
+# Of these sections only the kind or the name of a file is read, or where the work is done.
 CHANGE_NOTHING = {
     "prepare": set(),
     "vectorize": {"compute"},
     "crossval": {"compute", "vectorize"},
     "find_issues": {"vectorize"},
     "cleanlearn": {"compute"},
-    "evaluate": set(),
+    "evaluate": {"corrections"},
 }
+CALIBRATE = "cleanlearn.calibrate=true"  # or its folds are not read
 
 
 # --- what the stages do, seen from outside -------------------------------------------------
@@ -66,12 +67,12 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "given").mkdir()
     if request.param == "tokens":
-        return Seen(load_tiny(), folder)
+        return Seen(load_tiny(CALIBRATE), folder)
     if request.param == "counts":
-        return Seen(load_config(TINY, COUNTS), folder)
+        return Seen(load_config(TINY, [*COUNTS, CALIBRATE]), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(write_own_model(folder / "given"))
-        own = Seen(load_own(folder / "given"), folder)
+        own = Seen(load_own(folder / "given", CALIBRATE), folder)
     for module in ("own_models", "own_settings"):
         del sys.modules[module]
     return own
@@ -85,7 +86,7 @@ def write_own_model(folder: Path) -> Path:
     return folder
 
 
-def load_own(folder: Path) -> Loaded:
+def load_own(folder: Path, *more: str) -> Loaded:
     """Return a config of CSV files and of a model of the user's, on texts."""
     for name, count in (("train.csv", 90), ("test.csv", 40)):
         write_reviews(folder / name, count)
@@ -96,7 +97,7 @@ def load_own(folder: Path) -> Loaded:
     }  # fmt: skip
     sections = {"dataset": dataset, "vectorize": {"kind": "texts"}, "model": CUSTOM}
     whole = [f"{name}={json.dumps(section)}" for name, section in sections.items()]
-    return load_config(TINY, [*COUNTS[4:], *whole])
+    return load_config(TINY, [*COUNTS[4:], *whole, *more])
 
 
 def write_reviews(path: Path, count: int) -> None:
@@ -258,7 +259,7 @@ def test_code_that_decides_a_result_runs_it_again(
 
 
 TELLS = [
-    ("data/files.py", "is not {encoding}; save it as UTF-8, or", "is no {encoding}; or"),
+    ("data/files.py", "; save it as UTF-8{other}", "; save it in UTF-8{other}"),
     ("data/files.py", "is a folder; name a file in dataset.path", "is a folder"),
     ("data/files.py", "# bytes at a time", "# bytes in one piece"),
     ("data/files.py", '"""Yield the bytes of a file, unpacked', '"""Yield bytes, unpacked'),
@@ -303,12 +304,12 @@ def test_code_that_nothing_uses_runs_nothing_again(package: Package, tiny_run: R
 def test_a_message_may_be_computed_and_takes_its_names_with_it(package: Package) -> None:
     before = hashes(load_tiny())
     package.edit(
-        "prepare.py",
-        '    for split in ("train", "test"):\n        if split not in examples.splits:',
+        "data/examples.py",
+        '    for split in ("train", "test"):\n        found =',
         "    there = sorted(set(examples.splits))\n"
-        '    for split in ("train", "test"):\n        if split not in examples.splits:',
+        '    for split in ("train", "test"):\n        found =',
     )
-    package.edit("prepare.py", "has no {split} examples", "has {there} and no {split} examples")
+    package.edit("data/examples.py", "has no {split} examples", "has {there} and no {split} examples")
     assert changed(before, load_tiny()) == set()
 
 
