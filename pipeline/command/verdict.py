@@ -85,17 +85,16 @@ def percentage(text: str) -> float:
 
 
 def judge_share(metrics: dict[str, Any], limit: float) -> Part:
-    """Return whether too many labels are wrong, as far as the 95% interval of their share tells.
+    """Return whether too many labels are wrong, as far as the 95% range of their share tells.
 
     It fails when the lower end is above the limit, and passes when the upper end is not.
     """
-    count = metrics["dataset"]["num_examples"]
-    estimate = metrics["issues"]["all"]["estimated_errors"]["confident_learning"]
-    low, high = (end / count for end in estimate["ci95"])
-    about = f"{estimate['count'] / count:.1%} of the labels are wrong, {low:.1%} to {high:.1%}"
     if not metrics["fitness"]["is_fit"]:
         why = "; ".join(reason["why"] for reason in metrics["fitness"]["reasons"])
         return Part(LIMIT, Outcome.UNKNOWN, f"the finder is not fit to judge these labels: {why}")
+    count = metrics["dataset"]["num_examples"]
+    low, high = (end / count for end in metrics["issues"]["all"]["estimated_errors"]["range95"])
+    about = f"{low:.1%} to {high:.1%} of the labels are wrong"
     if low > limit:
         return Part(LIMIT, Outcome.FAIL, f"{about}; the limit is {limit:.1%}")
     if high <= limit:

@@ -73,9 +73,8 @@ class Queue:
     """The items in the order of review, and the journal their decisions go to.
 
     scope: whose issues and predictions these are: all, train or test. audit: a random sample of
-    it. blind: share of the items that are decided without the model's opinion. metadata: column
-    -> id -> value. notes: what a person should know. since: what changed since the issues were
-    found, "" for nothing.
+    it. blind: share of the items that are decided without the model's opinion. notes:
+    what a person should know. since: what changed since the issues were found, "" for nothing.
     """
 
     run: str
@@ -87,7 +86,6 @@ class Queue:
     audit: Audit | None = None
     shares: Shares | None = None
     blind: float = 0.0
-    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     since: str = ""
 
@@ -104,7 +102,7 @@ class Queue:
 
     @cached_property
     def columns(self) -> Columns:
-        return columns_of(self.items, self.class_index, self.metadata)
+        return columns_of(self.items, self.class_index)
 
     def follow(self) -> State:
         """Return the state after every line that the journal has read."""

@@ -17,7 +17,7 @@ class View:
 
     show: open: not decided by them; decided: by anybody. query: in text or id. given, suggested:
     class names. low, high: percent that the given label has. kind: mixed: no class is clearly the
-    most probable. like: the id that `sort` "like" compares with. column, value: of the metadata.
+    most probable. like: the id that `sort` "like" compares with.
     blind: nothing of the model until one has decided.
     """
 
@@ -31,8 +31,6 @@ class View:
     kind: str = ""
     sort: str = "rank"
     like: str = ""
-    column: str = ""
-    value: str = ""
     blind: bool = False
 
     @property
@@ -61,14 +59,13 @@ class Columns:
     confidence: np.ndarray
     margin: np.ndarray
     rank: np.ndarray
-    metadata: dict[str, np.ndarray]
 
     @property
     def is_mixed(self) -> np.ndarray:
         return np.asarray(self.margin < MIXED)
 
 
-def columns_of(items: list[Any], class_index: dict[str, int], metadata: dict[str, Any]) -> Columns:
+def columns_of(items: list[Any], class_index: dict[str, int]) -> Columns:
     """Return the columns of items."""
     probs = [item.pred_probs for item in items]
     own = [
@@ -83,10 +80,6 @@ def columns_of(items: list[Any], class_index: dict[str, int], metadata: dict[str
         confidence=np.array(own, np.float64),
         margin=np.array([np.nan if p is None else margin_of(p) for p in probs], np.float64),
         rank=np.array([item.rank or len(items) + 1 for item in items], np.int64),
-        metadata={
-            name: np.array([values.get(item.id, "") for item in items])
-            for name, values in metadata.items()
-        },
     )
 
 
@@ -111,9 +104,6 @@ def filtered(columns: Columns, view: View, class_index: dict[str, int]) -> np.nd
         kept &= columns.confidence <= view.high / 100
     if view.kind:
         kept &= columns.is_mixed == (view.kind == "mixed")
-    if view.column:
-        known = columns.metadata.get(view.column)
-        kept &= False if known is None else known == view.value
     return kept
 
 

@@ -33,7 +33,7 @@ def read_parquet(path: Path, wanted: list[str]) -> Records:
                 raise DataError(f"{short(path)}: {what}; rename one of them")
             batches = file.iter_batches(batch_size=BATCH, columns=wanted)
             return records_of_batches(batches, schema, wanted, path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: column names
         reason = " ".join(str(error).split())[:80]
         raise DataError(f"{short(path)}: damaged Parquet ({reason}); fetch it again") from None
 

@@ -129,7 +129,7 @@ def _undamaged(file: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: column names
         reason = " ".join(str(error).split())[:80]
         raise DataError(f"{short(file)}: damaged ({reason}); save the set again") from None
 

@@ -33,12 +33,9 @@ from pipeline.init import make_config
 from tests.commands import end_of
 from tests.tickets import CLASSES, make_tickets
 
-ESTIMATE = {"count": 30, "ci95": [22, 41]}
 METRICS: dict[str, Any] = {
     "dataset": {"num_examples": 1000},
-    "issues": {
-        "all": {"estimated_errors": {"confident_learning": {"count": 30, "ci95": [22, 41]}}}
-    },
+    "issues": {"all": {"estimated_errors": {"range95": [22, 41]}}},
     "fitness": {"is_fit": True, "reasons": []},
 }
 
@@ -58,11 +55,12 @@ METRICS: dict[str, Any] = {
 def test_the_interval_decides_or_nothing_does(limit: float, outcome: Outcome) -> None:
     part = judge_share(METRICS, limit)
     assert part.outcome is outcome
-    assert "3.0% of the labels are wrong, 2.2% to 4.1%" in part.why
+    assert "2.2% to 4.1% of the labels are wrong" in part.why
 
 
 def test_a_finder_that_is_not_fit_cannot_tell() -> None:
     unfit = copy.deepcopy(METRICS)
+    unfit["issues"]["all"]["estimated_errors"]["range95"] = None
     unfit["fitness"] = {"is_fit": False, "reasons": [{"why": "it guesses", "remedy": ""}]}
     for limit in (0.0, 0.9):
         part = judge_share(unfit, limit)

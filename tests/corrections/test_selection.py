@@ -21,7 +21,7 @@ ITEMS = [
     item(2, "a", [0.05, 0.9, 0.05]),
     item(3, "c", None),
 ]
-COLUMNS = columns_of(ITEMS, INDEX, {"source": {"i0": "web", "i2": "mail"}})
+COLUMNS = columns_of(ITEMS, INDEX)
 
 
 def places(**fields: object) -> list[int]:
@@ -37,8 +37,6 @@ def test_each_filter_lets_through_what_it_says() -> None:
     assert places(low=8.0, high=40.0) == [0, 1]
     assert places(kind="mixed") == [1]
     assert places(kind="plain") == [0, 2, 3]
-    assert places(column="source", value="web") == [0]
-    assert places(column="nothing", value="web") == []
 
 
 def test_orders() -> None:

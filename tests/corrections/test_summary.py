@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.corrections.load import load_queue
 from pipeline.corrections.summary import audited_accuracy, review_files, review_metrics
+from pipeline.frame import artifacts
 from pipeline.frame.run import Run
 from tests.review.site import load_tiny, make_examples, write_run
 
@@ -20,6 +21,16 @@ def test_without_a_journal_nothing_is_said(run: Run, tmp_path: Path) -> None:
     loaded = load_tiny(tmp_path)
     assert review_files(loaded.config, run) == []
     assert review_metrics(loaded, run, [], {}) is None
+
+
+def test_that_the_finder_is_not_fit_stands_above_its_list(run: Run, tmp_path: Path) -> None:
+    reason = {"why": "it guesses", "remedy": "add texts"}
+    run.health.parent.mkdir(parents=True, exist_ok=True)
+    artifacts.save_json(run.health, {"fitness": {"is_fit": False, "reasons": [reason]}})
+    (note,) = load_queue(load_tiny(tmp_path), run).notes
+    assert note.endswith("not fit to judge these labels: it guesses; add texts")
+    artifacts.save_json(run.health, {"fitness": {"is_fit": True, "reasons": []}})
+    assert load_queue(load_tiny(tmp_path), run).notes == []
 
 
 def test_decisions_and_audit_are_in_the_metrics(run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.data.guess import guess_dataset
+from pipeline.frame.errors import DataError
 from tests.commands import refusal
 from tests.data.sources import dataset
 from tests.guard import PATIENCE
@@ -185,6 +187,16 @@ def test_truncated_parquet(kept: int, tmp_path: Path, error_line: Any) -> None:
     pq.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), path)
     path.write_bytes(path.read_bytes()[:kept])
     check_line(error_line(dataset("parquet", path)), path, [])
+
+
+def test_a_column_name_that_is_no_text(tmp_path: Path, error_line: Any) -> None:
+    path = tmp_path / "reviews.parquet"
+    table = pa.table({"text": ["a", "b"], "label": [0, 1], "remark": ["", ""]})
+    pq.write_table(table, path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"remark", b"re\xff\xffrk"))
+    check_line(error_line(dataset("parquet", path)), path, ["damaged Parquet"])
+    with pytest.raises(DataError, match="damaged"):
+        guess_dataset(path)
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])

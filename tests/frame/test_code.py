@@ -309,7 +309,8 @@ def test_a_message_may_be_computed_and_takes_its_names_with_it(package: Package)
         "    there = sorted(set(examples.splits))\n"
         '    for split in ("train", "test"):\n        found =',
     )
-    package.edit("data/examples.py", "has no {split} examples", "has {there} and no {split} examples")
+    message = "no {split} examples"
+    package.edit("data/examples.py", f"has {message}", f"has {{there}} and {message}")
     assert changed(before, load_tiny()) == set()
 
 
