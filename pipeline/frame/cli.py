@@ -20,7 +20,6 @@ from typer.exceptions import TyperException
 
 from pipeline.frame import start
 from pipeline.frame.errors import ConfigError, PipelineError, ResourceError
-from pipeline.frame.files import atomic_write
 from pipeline.frame.run import SCOPES
 from pipeline.frame.terminal import say
 
@@ -206,6 +205,8 @@ def command_line(
 
 
 def _say_bug(error: Exception) -> int:
+    from pipeline.frame.files import atomic_write  # and with it Arrow, which no help needs
+
     log = str(ERROR_LOG)
     try:
         with atomic_write(ERROR_LOG) as file:  # takes the place of a link, and is not led by it

@@ -1,6 +1,7 @@
 """Token ids are those that keras.layers.TextVectorization gives."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,15 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.data.sources import TfdsDataset
 from pipeline.frame.tensorflow import load_tensorflow
-from pipeline.models.tokens import build_vocabulary, encode, split_words, standardize, token_dtype
+from pipeline.models.tokens import (
+    LINE_BREAK,
+    PUNCTUATION,
+    build_vocabulary,
+    encode,
+    split_words,
+    standardize,
+    token_dtype,
+)
 from tests.imdb import needs_imdb
 
 ODD_TEXTS = [
@@ -31,10 +40,12 @@ def keras_tokens(
     tf = load_tensorflow()
     import keras
 
-    from pipeline.models import deployable
+    def published(texts: Any) -> Any:
+        texts = tf.strings.regex_replace(tf.strings.lower(texts), LINE_BREAK, " ")
+        return tf.strings.regex_replace(texts, PUNCTUATION, "")
 
     layer = keras.layers.TextVectorization(
-        standardize=deployable.standardize,
+        standardize=published,
         max_tokens=max_tokens,
         output_mode="int",
         output_sequence_length=sequence_length,

@@ -10,7 +10,7 @@ from pipeline.config.load import Loaded
 from pipeline.frame import artifacts
 from pipeline.frame.record import load_record, save_record
 from pipeline.frame.run import Run
-from pipeline.report.page import find
+from pipeline.report.material import gather
 from pipeline.study.parts import join_parts, part_path, save_part, tell_others
 from tests.tiny import load_tiny
 
@@ -75,7 +75,7 @@ def test_a_part_of_another_run_is_left_out(
     assert whole["seeds"] == ([] if "study" in left_out else [1])
     assert whole["noise"] == ([] if "noise" in left_out else NOISE["noise"])
     assert len(tell_others(others)) == len(left_out)
-    shown = find(loaded, studied).study
+    shown = gather(loaded, studied, artifacts.load_json(studied.metrics)).study
     assert shown == (None if len(left_out) == 2 else whole)
 
 
