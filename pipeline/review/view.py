@@ -19,8 +19,6 @@ NAMES = {  # in the address: of the field
     "kind": "kind",
     "sort": "sort",
     "like": "like",
-    "column": "column",
-    "value": "value",
 }
 LONGEST = 500
 STOP = 10
