@@ -106,8 +106,11 @@ def sway(seen: Share, blind: Share) -> Estimate | None:
 
 
 def wilson(share: Share) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share."""
+    """Return the 95 % interval of a share (Wilson 1927); of nothing, everything."""
+    if not share.of:
+        return 0.0, 1.0
     p, n = share.times / share.of, share.of
     middle = p + Z**2 / (2 * n)
     half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    return float((middle - half) / (1 + Z**2 / n)), float((middle + half) / (1 + Z**2 / n))
+    low, high = (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
+    return max(float(low), 0.0), min(float(high), 1.0)

@@ -191,8 +191,9 @@ def pace_of(queue: Queue, reviewer: str) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it."""
-    minutes = seconds / 60
-    if minutes < 1:
-        return "less than a minute"
-    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    """Return a length of time as a person says it."""
+    if seconds < 90:
+        return f"{max(round(seconds / 10) * 10, 10)} seconds"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours" if seconds < 36_000 else f"{seconds / 3600:.0f} hours"

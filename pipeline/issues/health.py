@@ -75,16 +75,6 @@ def as_written(joint: np.ndarray) -> dict[str, Any]:
     return {"joint_pairs": {name: values.tolist() for name, values in pairs.items()}}
 
 
-def joint_of(health: dict[str, Any]) -> np.ndarray:
-    """Return the (classes, classes) confident joint of a scope's health, however it is written."""
-    if "confident_joint" in health:
-        return np.array(health["confident_joint"])
-    size = len(health["classes"])
-    joint, pairs = np.zeros((size, size), np.int64), health["joint_pairs"]
-    joint[pairs["given"], pairs["probable"]] = pairs["examples"]
-    return joint
-
-
 def find_overlaps(joint: np.ndarray, class_names: list[str]) -> list[dict[str, Any]]:
     """Return the pairs of classes that examples are most often confused between.
 

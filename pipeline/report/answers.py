@@ -10,10 +10,11 @@ from unicodedata import east_asian_width
 
 import numpy as np
 
+from pipeline.corrections.findings import duration
 from pipeline.frame.cli import command_line
 from pipeline.issues.arms import ARMS
 from pipeline.report.material import Material
-from pipeline.report.numbers import duration, percent, plural, share_text, span
+from pipeline.report.numbers import percent, plural, share_text, signed, span
 from pipeline.report.reviewed import review_sentences
 from pipeline.report.summary import too_few
 from pipeline.study.conclusions import say_difference
@@ -284,10 +285,6 @@ def reading_seconds(text: str) -> float:
     """Return how long a person takes to read a text and decide; wide characters are part words."""
     wide = sum(east_asian_width(c) in "WF" for c in text)
     return (len(text.split()) + wide * WORDS_A_WIDE_CHARACTER) / WORDS_A_SECOND + SECONDS_A_DECISION
-
-
-def signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "−")
 
 
 def what_people_found(m: Material) -> Answer | None:

@@ -10,8 +10,10 @@ from markupsafe import escape
 from pipeline.frame.messages import readable
 from pipeline.models.explanation import Piece, WordEvidence, WordSum
 from pipeline.report.issues import Issue
+from pipeline.report.numbers import signed
 
 LEVELS = 5
+TERM = "+.2f"  # of a sum of log-odds
 FAINTEST = 0.08  # of the strongest word's part; below it a word is not coloured
 EXCERPT = 150  # characters
 MOST_BYTES = 60_000  # of one text, marked up
@@ -126,20 +128,16 @@ def _stretch(piece: Piece, words: WordEvidence | None) -> Stretch:
     if strength < FAINTEST:
         return Stretch(text, "")
     level = max(math.ceil(strength * LEVELS - 1e-9), 1)
-    return Stretch(text, f"{'t' if part > 0 else 'a'}{level}", signed(part))
-
-
-def signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    return Stretch(text, f"{'t' if part > 0 else 'a'}{level}", signed(part, TERM))
 
 
 def _why(words: WordEvidence) -> dict[str, Any]:
     parts = words.explanation
     terms = [
-        f"known words {signed(parts.known)}",
-        f"{words.num_unknown} unknown words {signed(parts.unknown)}",
-        f"padding {signed(parts.padding)}",
-        f"bias {signed(parts.bias)}",
+        f"known words {signed(parts.known, TERM)}",
+        f"{words.num_unknown} unknown words {signed(parts.unknown, TERM)}",
+        f"padding {signed(parts.padding, TERM)}",
+        f"bias {signed(parts.bias, TERM)}",
     ]
     unread = f" The last {words.num_unread:,} words are not read." if words.num_unread else ""
     return {
@@ -147,10 +145,10 @@ def _why(words: WordEvidence) -> dict[str, Any]:
         "away": words.away,
         "adding": [_word(word) for word in words.adding],
         "taking": [_word(word) for word in words.taking],
-        "sum": f"Log-odds {signed(parts.total)} = {', '.join(terms)}.{unread}",
+        "sum": f"Log-odds {signed(parts.total, TERM)} = {', '.join(terms)}.{unread}",
     }
 
 
 def _word(entry: WordSum) -> dict[str, str]:
     times = f"×{entry.times}" if entry.times > 1 else ""
-    return {"word": entry.word, "times": times, "part": signed(entry.part)}
+    return {"word": entry.word, "times": times, "part": signed(entry.part, TERM)}

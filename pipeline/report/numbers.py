@@ -1,17 +1,11 @@
 """Counts, shares and intervals as the report writes them."""
 
-import math
+from pipeline.corrections.agreement import Share, wilson
 
 
 def share_interval(count: int, total: int) -> tuple[float, float]:
-    """Return the 95% interval of a share (Wilson 1927)."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.959964, count / total
-    middle = share + z * z / (2 * total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
+    """Return the 95% interval of a share; see `wilson`."""
+    return wilson(Share(count, total))
 
 
 def percent(share: float) -> str:
@@ -36,10 +30,6 @@ def plural(count: int, word: str, words: str = "") -> str:
     return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time as a person says it."""
-    if seconds < 90:
-        return f"{max(round(seconds / 10) * 10, 10)} seconds"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} minutes"
-    return f"{seconds / 3600:.1f} hours" if seconds < 36_000 else f"{seconds / 3600:.0f} hours"
+def signed(value: float, form: str = "+.4f") -> str:
+    """Return a number with its sign, a true minus."""
+    return format(value, form).replace("-", "−")

@@ -9,13 +9,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from pipeline.config.load import load_config
+from pipeline.corrections.findings import duration
 from pipeline.data.sources import Dataset
 from pipeline.frame import artifacts
 from pipeline.report.answers import first_page, read_from, reading_seconds
 from pipeline.report.figures import accuracy_curves, class_ranges, confusion
 from pipeline.report.markdown import escaped, quoted, sentence, summary_markdown
 from pipeline.report.material import Material, gather
-from pipeline.report.numbers import duration, share_interval, span
+from pipeline.report.numbers import share_interval, span
 from pipeline.report.pairs import find_pairs, order_classes
 from pipeline.report.sections import all_sections
 from pipeline.report.tables import class_table
