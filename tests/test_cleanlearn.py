@@ -1,5 +1,6 @@
 """Training without the issues: guarded, weighted, and without exactly the listed rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,17 @@ import pytest
 
 from pipeline import cleanlearn
 from pipeline.cleanlearn import fit_cleanlearning, issue_positions
+from pipeline.compute import cleaning
 from pipeline.data.prepared import load_labels
 from pipeline.evaluate import load_test_pred_probs
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
+from pipeline.models.calibration import LEAST, fit_temperature
 from pipeline.models.seeds import derive_seed
 from pipeline.models.table import make_classifier
+from pipeline.models.training import ReportEpoch, Training, train
 from pipeline.predict import predict
 from tests.tiny import load_tiny, run_stage
 
@@ -148,19 +152,32 @@ def test_fewer_examples_take_as_many_steps(run_copy: Run) -> None:
 
 
 def test_what_is_deployed_is_at_the_temperature_that_held_out_texts_ask_for(
-    run_copy: Run, capsys: pytest.CaptureFixture[str]
+    run_copy: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = run_copy.folder.parent
     before = artifacts.load_arrays(run_copy.test_pred_probs)
     raw = run_copy.keras_model("cleaned").read_bytes()
     assert artifacts.load_json(run_copy.training)["deployed"]["cleaned"] == "as trained"
     loaded = load_tiny("cleanlearn.calibrate=true")
+    trained: list[str] = []
+
+    def watched(trainings: Sequence[Training], report: ReportEpoch) -> list[artifacts.Arrays]:
+        trained.extend(training.name for training in trainings)
+        return train(trainings, report)
+
+    monkeypatch.setattr(cleaning, "train", watched)
     run_stage("cleanlearn", loaded, results)
+    # crossval has trained the baseline without each fold of train
+    assert trained and all(name.startswith("CleanLearning without") for name in trained)
+    labels = load_labels(run_copy).fitted("train")
+    pooled = artifacts.load_array(run_copy.pred_probs("train"))
     told = artifacts.load_json(run_copy.training)
     after = artifacts.load_arrays(run_copy.test_pred_probs)
     for name in ("baseline", "cleanlearning"):
         np.testing.assert_array_equal(before[name], after[name])
         assert told["temperature"][name] != 1
+    honest = fit_temperature(np.log(np.maximum(pooled.astype(float), LEAST)), labels)
+    assert told["temperature"]["baseline"] == pytest.approx(honest, rel=1e-3)
     assert told["deployed"] == {"baseline": "calibrated", "cleaned": "calibrated"}
     assert run_copy.keras_model("cleaned").read_bytes() != raw
     table = artifacts.load_table(run_copy.examples, ["split", "text"]).to_pylist()

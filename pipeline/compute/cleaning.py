@@ -13,10 +13,10 @@ from pipeline.frame.run import Run
 from pipeline.issues.arms import class_weights
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.models.checks import check_fitted
-from pipeline.models.folds import FoldPlans
+from pipeline.models.folds import FoldPlans, load_fold
 from pipeline.models.table import Model
-from pipeline.models.temperature import fit_by_training
-from pipeline.models.training import plan_training, remedy, train
+from pipeline.models.temperature import held_out_trainings, temperature_of
+from pipeline.models.training import Training, plan_training, remedy, train
 
 
 def fit_cleanlearning(
@@ -94,12 +94,7 @@ def describe_training(
     both = {"baseline": baseline, "cleanlearning": cleaned}
     temperatures: dict[str, float | None] = dict.fromkeys(both)
     if config.cleanlearn.calibrate:
-        groups = text_groups(run)
-        folds = FoldPlans(labels, groups, config.crossval, config.seed)["train"]
-        temperatures = {
-            name: fit_by_training(training, folds, lambda each: train([each], lambda *_: None)[0])
-            for name, training in both.items()
-        }
+        temperatures = fit_temperatures(run, config, labels, both)
     class_names = load_class_names(run)
     by_class = {} if weights is None else dict(zip(given.tolist(), weights.tolist(), strict=True))
     return {
@@ -108,3 +103,24 @@ def describe_training(
         "class_weights": {class_names[k]: by_class[k] for k in sorted(by_class)},
         "temperature": temperatures,
     }
+
+
+def fit_temperatures(
+    run: Run, config: Any, labels: Labels, trainings: dict[str, Training]
+) -> dict[str, float | None]:
+    """Return the temperature of each training, by trainings like it without a fold inside train.
+
+    Those of the baseline are there already where the model was cross-validated for the finder.
+    """
+    folds = FoldPlans(labels, text_groups(run), config.crossval, config.seed)["train"]
+    numbers = range(len(folds)) if run.fold("train", 0).exists() else ()
+    kept = [load_fold(run, labels, "train", number, without=("weight_0",)) for number in numbers]
+    temperatures = {}
+    for name, training in trainings.items():
+        if name == "baseline" and kept:
+            held_out = list(zip(kept, folds, strict=True))
+        else:
+            planned = held_out_trainings(training, folds)
+            held_out = [(train([each], lambda *_: None)[0], fold) for each, fold in planned]
+        temperatures[name] = temperature_of(held_out, training.labels)
+    return temperatures

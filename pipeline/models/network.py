@@ -167,16 +167,25 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
     for replica in replicas:
         replica.network.stop_training = False
         replica.callbacks.on_train_begin()
-    for epoch in epochs:
-        for replica in replicas:
-            replica.callbacks.on_epoch_begin(epoch)
-        logs = _run_epoch(trainer, replicas, rngs, batch_size)
-        for replica, log in zip(replicas, logs, strict=True):
-            if not np.isfinite(log["loss"]):
-                raise LossIsNaN(f"the loss became {log['loss']} in epoch {epoch + 1}")
-            replica.callbacks.on_epoch_end(epoch, log)
-        if all(network.stop_training for network in networks):
-            break
+    # On small data moving the weights to and fro takes as long as an epoch does.
+    at_each_epoch = any(_look_at_weights(replica.callbacks) for replica in replicas)
+    state = _LentState(trainer, networks)
+    try:
+        for epoch in epochs:
+            for replica in replicas:
+                replica.callbacks.on_epoch_begin(epoch)
+            state.lend()
+            logs = _run_epoch(trainer, replicas, rngs, batch_size)
+            if at_each_epoch:
+                state.take_back()
+            for replica, log in zip(replicas, logs, strict=True):
+                if not np.isfinite(log["loss"]):
+                    raise LossIsNaN(f"the loss became {log['loss']} in epoch {epoch + 1}")
+                replica.callbacks.on_epoch_end(epoch, log)
+            if all(network.stop_training for network in networks):
+                break
+    finally:
+        state.take_back()
     for replica in replicas:
         replica.callbacks.on_train_end()
 
@@ -188,7 +197,6 @@ def _run_epoch(
     batch_size: int,
 ) -> list[dict[str, float]]:
     networks = [replica.network for replica in replicas]
-    _lend_state(trainer, networks)
     sums = np.zeros((2, len(replicas)))
     drawn = (
         replica.data.draw_epoch(rng, batch_size)
@@ -207,29 +215,50 @@ def _run_epoch(
         ]
         for network in networks:
             network.optimizer.iterations.value.assign(trainer.iterations)
-    _take_back_state(trainer, networks)
     sizes = [len(replica.data.labels) for replica in replicas]
     means = (sums / sizes).T.tolist()
     return [{"loss": loss, "accuracy": accuracy} for loss, accuracy in means]
 
 
-def _lend_state(trainer: BlockTrainer, networks: Sequence[FastText]) -> None:
-    trainer.iterations.assign(networks[0].optimizer.iterations.value)
-    for held, own in zip(
-        trainer.state, zip(*(n.slots() for n in networks), strict=True), strict=True
-    ):
-        for variable, parts in zip(held, zip(*own, strict=True), strict=True):
-            variable.assign(
-                tf.reshape(tf.concat([tf.reshape(p, [-1]) for p in parts], 0), variable.shape)
-            )
+class _LentState:
+    """The state of networks, which the trainer holds while it trains them."""
+
+    def __init__(self, trainer: BlockTrainer, networks: Sequence[FastText]) -> None:
+        self.trainer, self.networks = trainer, networks
+        self.is_lent = False
+
+    def lend(self) -> None:
+        if self.is_lent:
+            return
+        trainer, networks = self.trainer, self.networks
+        trainer.iterations.assign(networks[0].optimizer.iterations.value)
+        for held, own in zip(
+            trainer.state, zip(*(n.slots() for n in networks), strict=True), strict=True
+        ):
+            for variable, parts in zip(held, zip(*own, strict=True), strict=True):
+                variable.assign(
+                    tf.reshape(tf.concat([tf.reshape(p, [-1]) for p in parts], 0), variable.shape)
+                )
+        self.is_lent = True
+
+    def take_back(self) -> None:
+        if not self.is_lent:
+            return
+        for place, network in enumerate(self.networks):
+            for held, own in zip(self.trainer.state, network.slots(), strict=True):
+                for variable, part in zip(held, own, strict=True):
+                    stacked = tf.reshape(variable, [len(self.networks), *part.shape])
+                    part.assign(stacked[place])
+        self.is_lent = False
 
 
-def _take_back_state(trainer: BlockTrainer, networks: Sequence[FastText]) -> None:
-    for place, network in enumerate(networks):
-        for held, own in zip(trainer.state, network.slots(), strict=True):
-            for variable, part in zip(held, own, strict=True):
-                stacked = tf.reshape(variable, [len(networks), *part.shape])
-                part.assign(stacked[place])
+def _look_at_weights(callbacks: keras.callbacks.CallbackList) -> bool:
+    """Return whether one of them may look at the weights after an epoch."""
+    quiet = keras.callbacks.History
+    return any(
+        getattr(callback, "looks_at_weights", not isinstance(callback, quiet))
+        for callback in callbacks.callbacks
+    )
 
 
 def _is_unset(value: Any) -> bool:

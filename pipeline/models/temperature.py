@@ -1,7 +1,7 @@
 """One temperature for a model that is used, fitted on texts that a model like it did not see."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,18 +59,6 @@ def temperature_of(
         probs.append(arrays["pred_probs"][place])
     log_probs = np.log(np.maximum(np.concatenate(probs).astype(np.float64), LEAST))
     return fit_temperature(log_probs, labels[np.concatenate(rows)])
-
-
-def fit_by_training(
-    training: Training, plan: Sequence[np.ndarray], run: Callable[[Training], Arrays]
-) -> float | None:
-    """Return the temperature of what `training` makes, by training without some folds.
-
-    Args:
-        run: trains one.
-    """
-    held_out = [(run(without), fold) for without, fold in held_out_trainings(training, plan)]
-    return temperature_of(held_out, training.labels)
 
 
 def tempered(learned: Arrays, classifier: Any, temperature: float) -> Arrays | None:

@@ -179,6 +179,39 @@ def test_callbacks_see_every_epoch_and_can_stop_training() -> None:
     assert int(network.optimizer.iterations) == 4 * 2
 
 
+def test_a_callback_that_looks_sees_the_weights_of_its_epoch_and_its_changes_count() -> None:
+    tokens, labels = make_data()
+    biases: list[np.ndarray] = []
+    network = make_network()
+
+    def forget(epoch: int, logs: dict[str, float]) -> None:
+        biases.append(network.dense.bias.numpy())
+        network.dense.bias.assign(np.full_like(biases[-1], 9.0))
+
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=forget)
+    network.fit(tokens, labels, epochs=3, verbose=0, callbacks=[watch])
+    assert 0 < np.abs(biases[0]).max() < 1
+    assert biases[1].min() > 8 and biases[2].min() > 8
+
+
+def test_without_one_that_looks_the_training_is_the_same_and_an_interrupt_keeps_it() -> None:
+    tokens, labels = make_data()
+    results = []
+    for looks in (True, False):
+        network = make_network(dropout=0.2)
+
+        def stop(epoch: int, logs: dict[str, float]) -> None:
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+        watch = keras.callbacks.LambdaCallback(on_epoch_end=stop)
+        watch.looks_at_weights = looks
+        with pytest.raises(KeyboardInterrupt):
+            network.fit(tokens, labels, epochs=3, verbose=0, callbacks=[watch])
+        results.append(network.predict(tokens))
+    assert results[0].tobytes() == results[1].tobytes() != make_network().predict(tokens).tobytes()
+
+
 def test_training_goes_on_after_saving_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     tokens, labels = make_data()
     network = make_network(dropout=0.2)
