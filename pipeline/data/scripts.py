@@ -3,7 +3,8 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 # Thai, Lao, Myanmar, Khmer, kana and Chinese characters are written without spaces.
 UNSPACED = re.compile(
@@ -13,6 +14,15 @@ UNSPACED = re.compile(
 CHARACTERS_A_WORD = 2  # of a script without spaces, about
 NAMES = {"CJK": "Chinese", "HIRAGANA": "kana", "KATAKANA": "kana", "KATAKANA-HIRAGANA": "kana"}
 MENTIONED = 0.01  # share of the letters
+KANA = 0.2  # of kana and Chinese characters: with more the text is Japanese
+# BCP 47: the language that has a script to itself, else the script (ISO 15924).
+LANGUAGES = {
+    **{"Hangul": "ko", "Thai": "th", "Lao": "lo", "Khmer": "km", "Myanmar": "my", "Greek": "el"},
+    **{"Hebrew": "he", "Armenian": "hy", "Georgian": "ka", "Sinhala": "si", "Tamil": "ta"},
+    **{"Telugu": "te", "Kannada": "kn", "Malayalam": "ml", "Gujarati": "gu", "Gurmukhi": "pa"},
+    **{"Oriya": "or", "Arabic": "und-Arab", "Cyrillic": "und-Cyrl", "Devanagari": "und-Deva"},
+    **{"Bengali": "und-Beng", "Ethiopic": "und-Ethi"},
+}
 
 
 def count_words(text: str) -> int:
@@ -33,6 +43,24 @@ def scripts_of(texts: Iterable[str]) -> dict[str, float]:
     total = max(scripts.total(), 1)
     shares = {script: times / total for script, times in scripts.most_common()}
     return {script: share for script, share in shares.items() if share >= MENTIONED}
+
+
+def language_of(text: str, *, chinese: str = "zh") -> str:
+    """Return the BCP 47 tag of most of a text, "" (unknown) where its script does not say it.
+
+    chinese: what Chinese characters without kana are.
+    """
+    shares = scripts_of([text])
+    kana, han = shares.pop("kana", 0.0), shares.pop("Chinese", 0.0)
+    if kana + han > max(shares.values(), default=0.0):
+        return "ja" if kana > KANA * (kana + han) else chinese
+    return LANGUAGES.get(next(iter(shares), ""), "")
+
+
+def language_among(texts: Iterable[str]) -> Callable[[str], str]:
+    """Return `language_of` for texts like these: a Japanese one may be all Chinese characters."""
+    is_japanese = language_of("".join(texts)) == "ja"
+    return partial(language_of, chinese="ja" if is_japanese else "zh")
 
 
 def is_unspaced(texts: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from pipeline import __version__
 from pipeline.config.load import Loaded
+from pipeline.data.scripts import language_among
 from pipeline.frame import artifacts
 from pipeline.frame.files import atomic_write
 from pipeline.frame.run import SCOPES, Run
@@ -85,6 +86,7 @@ def render(m: Material, drawn: Sequence[Figure]) -> str:
     style, script = _source("figure.css") + _source("page.css"), _source("page.js")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = True
+    environment.filters["language"] = language_among(_texts(m))
     groups = _groups(m)
     return environment.from_string(
         _source("page.html")
@@ -108,6 +110,11 @@ def render(m: Material, drawn: Sequence[Figure]) -> str:
         class_names=m.class_names[:MOST_CHOICES],
         explained=any(s.words for scope in SCOPES for s in m.issues[scope]),
     )
+
+
+def _texts(m: Material) -> list[str]:
+    """Return the texts that the page shows, as far as they are of issues."""
+    return [issue.text for scope in SCOPES for issue in m.issues[scope]]
 
 
 def _groups(m: Material) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Item, Queue
 from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
 from pipeline.corrections.votes import consensus, disagree
+from pipeline.data.scripts import language_among
 from pipeline.frame.errors import DataError, PipelineError, ResourceError
 from pipeline.frame.messages import readable
 from pipeline.review import changes
@@ -72,7 +73,11 @@ class ReviewPage:
             undefined=jinja2.StrictUndefined,
         )
         self.templates.globals.update(link=link, said=said, disagree=disagree, consensus=consensus)
-        self.templates.filters.update(probability=probability_text, readable=readable)
+        self.templates.filters.update(
+            probability=probability_text,
+            readable=readable,
+            language=language_among(item.text for item in queue.items[:PAGE_SIZE]),
+        )
         routes = [
             Route("/", self.show_list),
             Route("/example", self.show_example),

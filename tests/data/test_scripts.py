@@ -6,7 +6,13 @@ import pytest
 
 from pipeline.config.load import load_config
 from pipeline.data.guess import Chosen, guess_dataset
-from pipeline.data.scripts import count_words, is_unspaced, scripts_of
+from pipeline.data.scripts import (
+    count_words,
+    is_unspaced,
+    language_among,
+    language_of,
+    scripts_of,
+)
 from pipeline.init import make_config
 
 BANKS = {
@@ -28,6 +34,20 @@ def test_scripts_are_named() -> None:
     assert scripts_of(["日本の"]) == {"Chinese": pytest.approx(2 / 3), "kana": pytest.approx(1 / 3)}
     assert scripts_of(["123"]) == {}
     assert is_unspaced(["荷物が遅い ok"]) and not is_unspaced(["Привет 世"])
+
+
+def test_a_language_is_said_where_the_script_says_it() -> None:
+    said = {"包裹来得太晚了": "zh", "荷物が遅れました": "ja", "พัสดุมาช้า OK": "th", "배송이 늦어요": "ko"}
+    said |= {"Το δέμα άργησε": "el", "החבילה איחרה": "he"}
+    said |= {"وصل الطرد متأخرا": "und-Arab", "Посылка опоздала": "und-Cyrl"}  # or Persian; Bulgarian
+    said |= {"Das Paket kam zu spät": "", "12 !": "", "": ""}
+    assert {text: language_of(text) for text in said} == said
+
+
+def test_chinese_characters_among_japanese_texts_are_japanese() -> None:
+    texts = ["荷物が遅れて届きました", "返金希望", "Where is it?"]
+    assert list(map(language_among(texts), texts)) == ["ja", "ja", ""]
+    assert language_among(["包裹来得太晚了", "が"])("退款") == "zh"
 
 
 @pytest.mark.parametrize("language", BANKS)

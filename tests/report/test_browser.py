@@ -10,7 +10,7 @@ import pytest
 from pipeline.report.page import write_report
 from tests.guard import PATIENCE
 
-from .conftest import MakeToy
+from .conftest import MakeToy, texts_of
 from .payloads import PAYLOADS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -146,10 +146,15 @@ def test_many_issues_and_classes_make_no_long_page(browser: Any, make_toy: MakeT
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_accessible_and_no_wider_than_the_screen(
-    browser: Any, address: str, width: int, scheme: str
+    browser: Any, make_toy: MakeToy, width: int, scheme: str
 ) -> None:
+    """Of texts in any language too, whose tags axe knows."""
     axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is missing")
     source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    texts = texts_of(36) + ["وصل الطرد متأخرا", "החבילה איחרה", "荷物が遅れました", "พัสดุมาช้ามาก"]
+    toy = make_toy(texts=texts)
+    write_report(toy.loaded, toy.run, toy.metrics)
+    address = toy.run.report.resolve().as_uri()
     viewport = {"width": width, "height": 900}
     page = Visit(browser, address, viewport=viewport, color_scheme=scheme).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -100,6 +100,18 @@ def test_the_same_artifacts_give_the_same_bytes(make_toy: MakeToy) -> None:
     assert files() == first
 
 
+def test_texts_and_classes_say_their_direction_and_language(make_toy: MakeToy) -> None:
+    words = {"he": "החבילה איחרה מאוד", "th": "พัสดุมาช้ามาก", "": "dull film"}
+    texts = [f"{list(words.values())[k % 3]} {k}" for k in range(40)]
+    page = page_of(make_toy(texts=texts, class_names=("טוב", "bad")))
+    shown = re.findall(r'<(?:bdi|p)[^>]* dir="auto" lang="([^"]*)"[^>]*>([^<]*)', page)
+    assert len(shown) > 20
+    assert all(words[tag] in text for tag, text in shown if text)
+    assert {tag for tag, _ in shown} == set(words)
+    assert len(re.findall('dir="auto"', page)) == len(re.findall('dir="auto" lang=', page))
+    assert re.search('<bdi class="tag [a-z]+" lang="he">טוב<', page)
+
+
 def test_payloads_leave_the_element_tree_as_it_is(make_toy: MakeToy) -> None:
     assert len(PAYLOADS) >= 30
     trees = []
@@ -160,7 +172,7 @@ def test_the_policy_allows_exactly_our_style_and_script(make_toy: MakeToy) -> No
 
 def test_without_weights_the_texts_are_shown_plain(make_toy: MakeToy) -> None:
     page = page_of(make_toy(with_weights=False))
-    assert '<p class="words" dir="auto">' in page
+    assert '<p class="words" dir="auto" lang="">' in page
     assert 'class="why"' not in page
     assert "is shown for <code>fasttext</code> alone" in page
 

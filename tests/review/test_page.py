@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 
 import pytest
@@ -30,6 +31,19 @@ def test_list_filters_searches_and_pages(site: Site):
     assert site.ask("/?q=nothing+like+it")[1].count('class="row"') == 0
     for odd in ("/?first=-3", "/?first=x", "/?first=99999999999999", "/?show=x", "/?q=%ff%00"):
         assert site.ask(odd)[0] == 200
+
+
+def test_texts_and_classes_say_their_direction_and_language(serve_run):
+    texts = [f"{text} {n}" for n in range(40) for text in ("החבילה איחרה", "it is late")]
+    site = serve_run(make_examples(texts, ("רע", "good")))
+    site.page.neighbors.wait()
+    for address in ("/", "/lot", "/neighbors?id=train/0"):
+        html = site.ask(address)[1]
+        assert re.search('dir="auto" lang="he">החבילה', html), address
+        assert html.count('dir="auto"') == html.count('dir="auto" lang=')
+        assert re.search('<bdi class="(given|suggested)" lang="he">רע<', html)
+    assert '<article id="text" dir="auto" lang="he">' in site.ask("/example?id=train/0")[1]
+    assert '<article id="text" dir="auto" lang="">' in site.ask("/example?id=train/1")[1]
 
 
 def test_reviewers_see_where_they_disagree(site: Site):
