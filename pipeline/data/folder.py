@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.data.examples import Examples
 from pipeline.data.files import LFS, decode
-from pipeline.data.labels import find_alike, how_alike
+from pipeline.data.labels import find_alike, how_alike, told_apart
 from pipeline.data.sources import FolderDataset, SplitByName, SplitDrawn
 from pipeline.data.splits import check_splits, draw_test_split
 from pipeline.frame.errors import DataError
@@ -113,8 +113,9 @@ def class_names_in(folder: Path) -> list[str]:
             f"needed; {_tables_in(folder) or 'name the folder that holds the class folders'}"
         )
     if pair := find_alike(names):
+        one, other = told_apart(*pair)
         raise DataError(
-            f"{short(folder)}: folder {shown(pair[0])} differs from {shown(pair[1])} "
+            f"{short(folder)}: folder {one} differs from {other} "
             f"{how_alike(*pair)}; make them one, or list both in dataset.classes"
         )
     return names

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import numpy as np
 
 from pipeline.frame.errors import DataError
-from pipeline.frame.messages import more_rows, shown
+from pipeline.frame.messages import more_rows, shown, shown_exactly
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 WHOLE_FLOAT = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
@@ -108,6 +108,12 @@ def how_alike(label: str, other: str) -> str:
     return "by width, Unicode form, marks or invisible characters only"
 
 
+def told_apart(label: str, other: str) -> tuple[str, str]:
+    """Return two labels as a message shows them: letters escaped where they may look the same."""
+    show = shown_exactly if likeness(label) == likeness(other) else shown
+    return show(label), show(other)
+
+
 def named_numbers(names: Sequence[str], values: Iterable[str]) -> dict[str, str]:
     """Return {number: name} of the names that a file gives its numbers, those that occur."""
     found = set(values)
@@ -150,8 +156,9 @@ def _declared(values: Collection[str], classes: list[str], fault: Fault) -> Name
         )
     others = [value for value in values if value not in classes]
     close = difflib.get_close_matches(others[0], classes, n=1)
-    hint = f"did you mean {shown(close[0])}?" if close else "add it there, or correct the row"
-    raise fault(others[0], f"label {shown(others[0])} is not in dataset.classes", hint, others)
+    label, meant = told_apart(others[0], close[0] if close else "")
+    hint = f"did you mean {meant}?" if close else "add it there, or correct the row"
+    raise fault(others[0], f"label {label} is not in dataset.classes", hint, others)
 
 
 def _derived(values: Collection[str], count: int, most: int, fault: Fault) -> Names:
@@ -167,7 +174,8 @@ def _derived(values: Collection[str], count: int, most: int, fault: Fault) -> Na
         hint = "delete those rows, or list the labels in dataset.classes"
         raise fault(negative[0], what, hint, negative)
     if pair := find_alike(values):
-        what = f"label {shown(pair[0])} differs from {shown(pair[1])} {how_alike(*pair)}"
+        one, other = told_apart(*pair)
+        what = f"label {one} differs from {other} {how_alike(*pair)}"
         raise fault(pair[0], what, "make them equal, or list both in dataset.classes")
     value = next(iter(values))
     if len(values) == 1:

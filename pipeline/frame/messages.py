@@ -30,26 +30,36 @@ def readable(text: str) -> str:
     return LINE_BREAK.sub("\n", text).replace("\r\n", "\n").translate(PICTURES)
 
 
+def printable(text: str) -> str:
+    """Return a text of one line: in any language, what has no shape is escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def shown(value: object, limit: int = 40) -> str:
-    """Return `value` as one short ASCII literal."""
-    text = ascii(value if not isinstance(value, str) else value[: limit + 1])
+    """Return `value` as one short literal, in the letters that it has."""
+    text = printable(repr(value if not isinstance(value, str) else value[: limit + 1]))
     return text if len(text) <= limit + 2 else text[: limit - 1] + "..."
 
 
+def shown_exactly(value: str, limit: int = 40) -> str:
+    """Return `value` as one short ASCII literal: what looks like another can be told from it."""
+    return shown(value, limit) if value.isascii() else ascii(value[:limit])
+
+
 def as_json(value: object, limit: int = 80) -> str:
-    """Return `value` as a config would write it, in ASCII."""
+    """Return `value` as a config would write it, on one line."""
     try:
-        text = json.dumps(value, ensure_ascii=True)
+        text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
-        text = ascii(value)
+        text = repr(value)
+    text = printable(text)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def short(path: Path | str) -> str:
     """Return a path for an error line: all of it, or its end when it is long."""
-    text = str(path)
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return printable if len(printable) <= 110 else "..." + printable[-107:]
+    text = printable(str(path))
+    return text if len(text) <= 110 else "..." + text[-107:]
 
 
 def more_rows(count: int) -> str:

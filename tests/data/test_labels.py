@@ -58,6 +58,19 @@ def test_labels_alike_are_refused_unless_declared(case: str) -> None:
     assert resolve(labels) == labels
 
 
+def test_a_label_is_named_in_its_own_letters_and_told_from_its_like() -> None:
+    def refusal(label: str, classes: Any) -> str:
+        with pytest.raises(DataError) as caught:
+            resolve_labels([label, "坏"], classes=classes, place=str, column="label")
+        return str(caught.value)
+
+    assert "label '好评' is not in dataset.classes; did you mean '好'?" in refusal(
+        "好评", ["好", "坏"]
+    )
+    composed = refusal("cafe\u0301", ["caf\u00e9", "坏"])
+    assert r"label 'cafe\u0301' is not" in composed and r"did you mean 'caf\xe9'?" in composed
+
+
 def test_labels_that_differ_are_not_alike() -> None:
     assert find_alike(DIFFERENT) is None
 

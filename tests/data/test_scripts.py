@@ -37,9 +37,17 @@ def test_scripts_are_named() -> None:
 
 
 def test_a_language_is_said_where_the_script_says_it() -> None:
-    said = {"包裹来得太晚了": "zh", "荷物が遅れました": "ja", "พัสดุมาช้า OK": "th", "배송이 늦어요": "ko"}
+    said = {
+        "包裹来得太晚了": "zh",
+        "荷物が遅れました": "ja",
+        "พัสดุมาช้า OK": "th",
+        "배송이 늦어요": "ko",
+    }
     said |= {"Το δέμα άργησε": "el", "החבילה איחרה": "he"}
-    said |= {"وصل الطرد متأخرا": "und-Arab", "Посылка опоздала": "und-Cyrl"}  # or Persian; Bulgarian
+    said |= {
+        "وصل الطرد متأخرا": "und-Arab",
+        "Посылка опоздала": "und-Cyrl",
+    }  # or Persian; Bulgarian
     said |= {"Das Paket kam zu spät": "", "12 !": "", "": ""}
     assert {text: language_of(text) for text in said} == said
 

@@ -151,7 +151,7 @@ def test_accessible_and_no_wider_than_the_screen(
     """Of texts in any language too, whose tags axe knows."""
     axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is missing")
     source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    texts = texts_of(36) + ["وصل الطرد متأخرا", "החבילה איחרה", "荷物が遅れました", "พัสดุมาช้ามาก"]
+    texts = [*texts_of(36), "وصل الطرد متأخرا", "החבילה איחרה", "荷物が遅れました", "พัสดุมาช้ามาก"]
     toy = make_toy(texts=texts)
     write_report(toy.loaded, toy.run, toy.metrics)
     address = toy.run.report.resolve().as_uri()
