@@ -158,6 +158,7 @@ STAGE = Stage(
     work=evaluate,
     sections=("seed", "evaluate"),
     reads=("prepare", "vectorize", "crossval", "find_issues", "cleanlearn"),
+    opens=("prepare/metadata.parquet",),
     writes=("metrics.json",),
     files=files,
 )

@@ -69,6 +69,16 @@ def save_examples(run: Run, examples: Examples) -> None:
         artifacts.save_table(run.truth, truth)
 
 
+def save_metadata(run: Run, examples: Examples) -> None:
+    """Write metadata.parquet where the config names columns for people."""
+    run.metadata.unlink(missing_ok=True)
+    if examples.metadata:
+        columns = [pa.array(values, pa.string()) for values in examples.metadata.values()]
+        about = pa.StructArray.from_arrays(columns, names=[*examples.metadata])
+        ids = pa.array(examples.ids, pa.string())
+        artifacts.save_table(run.metadata, pa.table({"id": ids, "metadata": about}))
+
+
 def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch]:
     """Yield the lines of examples.parquet, `size` at a time."""
     columns = zip(
@@ -86,6 +96,7 @@ def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch
 def prepare(context: Context) -> None:
     """Read the dataset, correct it, and write examples.parquet and dataset.json."""
     examples = read_examples(context.config.dataset, seed=context.config.seed)
+    save_metadata(context.run, examples)  # of those that corrections leave out as well
     context.run.corrections.unlink(missing_ok=True)
     corrections, corrected = context.config.corrections, None
     if corrections is not None:
@@ -150,8 +161,9 @@ STAGE = Stage(
     sections=("seed", "dataset", "corrections"),
     writes=(
         *("examples.parquet", "dataset.json", "text_groups.npy", "truth.parquet"),
-        "corrections.parquet",
+        *("corrections.parquet", "metadata.parquet"),
     ),
+    apart=("metadata.parquet",),
     files=files,
     code=lambda config: code_of_source(config.dataset),
     tensorflow=lambda config: source_calls_tensorflow(config.dataset),

@@ -128,6 +128,7 @@ def leave_out(examples: Examples, rows: list[int]) -> Examples:
         splits=[examples.splits[row] for row in left],
         labels=examples.labels[left],
         texts=[examples.texts[row] for row in left],
+        metadata={name: [v[row] for row in left] for name, v in examples.metadata.items()},
         truth=None if examples.truth is None else examples.truth[left],
     )
 

@@ -1,5 +1,6 @@
 """The queue of a run, put together from its finished files and its journal."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,20 @@ def load_queue(
             items.append(item_of(id_, None))
         elif id_ in changed and scope in ("all", changed[id_]["split"]):
             items.append(_dropped_item(changed[id_], names))
+    about = load_metadata(run)
+    if about:
+        items = [replace(item, metadata=about.get(item.id, {})) for item in items]
     return Queue(
         loaded.run, run.folder, dataset["name"], scope, items, journal,
         audit=drawn, shares=shares, blind=blind, notes=notes, since=since,
     )  # fmt: skip
+
+
+def load_metadata(run: Run) -> dict[str, dict[str, str]]:
+    """Return id -> {column: value} of the columns that the config names for people."""
+    if not run.metadata.exists():
+        return {}
+    return {line["id"]: line["metadata"] for line in artifacts.load_table(run.metadata).to_pylist()}
 
 
 def unfit(run: Run) -> list[str]:

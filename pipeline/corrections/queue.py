@@ -27,6 +27,7 @@ class Item:
     given: the class in the source. label: the class now, after earlier corrections; None for an
     example that is left out. pred_probs: (classes,) out of sample, None without a prediction.
     position: its place in the scope's pred_probs, None for an example that is left out.
+    metadata: what the source says of it besides, for people.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Item:
     suggested: str | None
     pred_probs: np.ndarray | None
     text: str
+    metadata: dict[str, str] = field(default_factory=dict)
 
     def hidden(self) -> "Item":
         """Return the item without anything the model says of it."""

@@ -1,6 +1,8 @@
 """Ways through the list: what a view shows, and in which order. All of it in arrays."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 SHOWS = ("all", "open", "decided", "disagree", "audit")
 SORTS = ("rank", "probability", "pair", "like")
 KINDS = ("", "plain", "mixed")
+MOST_VALUES = 200
 MIXED = 0.2  # the two most probable classes are nearer than that
 
 
@@ -17,7 +20,7 @@ class View:
 
     show: open: not decided by them; decided: by anybody. query: in text or id. given, suggested:
     class names. low, high: percent that the given label has. kind: mixed: no class is clearly the
-    most probable. like: the id that `sort` "like" compares with.
+    most probable. like: the id that `sort` "like" compares with. metadata: (column, value).
     blind: nothing of the model until one has decided.
     """
 
@@ -31,6 +34,7 @@ class View:
     kind: str = ""
     sort: str = "rank"
     like: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
     blind: bool = False
 
     @property
@@ -44,6 +48,10 @@ class View:
         """Return whether it shows less than a tab does."""
         return replace(self, show="all", sort="rank", like="", blind=False) != View()
 
+    @property
+    def unfiltered(self) -> "View":
+        return View(show=self.show, sort=self.sort, like=self.like, blind=self.blind)
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -51,6 +59,7 @@ class Columns:
 
     confidence: of the given label; nan without a prediction. margin: between the two most
     probable classes. rank: place in the list, a large number for an item that is no issue.
+    metadata: {column: (n,) values}.
     """
 
     given: np.ndarray
@@ -59,6 +68,15 @@ class Columns:
     confidence: np.ndarray
     margin: np.ndarray
     rank: np.ndarray
+    metadata: dict[str, np.ndarray]
+
+    @cached_property
+    def frequent_metadata(self) -> dict[str, list[str]]:
+        """Return {column: its values, the most frequent first}, as many as one can choose from."""
+        return {
+            name: [v for v, _ in Counter(filter(None, values)).most_common(MOST_VALUES)]
+            for name, values in self.metadata.items()
+        }
 
     @property
     def is_mixed(self) -> np.ndarray:
@@ -80,6 +98,10 @@ def columns_of(items: list[Any], class_index: dict[str, int]) -> Columns:
         confidence=np.array(own, np.float64),
         margin=np.array([np.nan if p is None else margin_of(p) for p in probs], np.float64),
         rank=np.array([item.rank or len(items) + 1 for item in items], np.int64),
+        metadata={
+            name: np.array([item.metadata.get(name, "") for item in items], object)
+            for name in dict.fromkeys(name for item in items for name in item.metadata)
+        },
     )
 
 
@@ -102,6 +124,8 @@ def filtered(columns: Columns, view: View, class_index: dict[str, int]) -> np.nd
         kept &= columns.confidence >= view.low / 100
     if view.high is not None:
         kept &= columns.confidence <= view.high / 100
+    for column, value in view.metadata:
+        kept &= columns.metadata[column] == value if column in columns.metadata else False
     if view.kind:
         kept &= columns.is_mixed == (view.kind == "mixed")
     return kept

@@ -9,6 +9,7 @@ from pipeline.corrections.audit import DRAWS, NEUTRAL, Estimate
 from pipeline.corrections.audit_sample import audit_path
 from pipeline.corrections.findings import find_out
 from pipeline.corrections.load import journal_of, load_queue
+from pipeline.corrections.patterns import find_patterns
 from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Queue
 from pipeline.corrections.votes import consensus
@@ -46,7 +47,7 @@ def review_metrics(
         if loaded.config.corrections:
             raise
         return None
-    agreed = agreement_of(queue)
+    agreed, patterns = agreement_of(queue), find_patterns(queue)
     found: dict[str, Any] = {"journal": str(journal)} | find_out(queue).as_json()
     found["reviewers"] = {person.name: person.as_json() for person in people(queue)}
     if agreed:
@@ -55,6 +56,8 @@ def review_metrics(
             "items": agreed.items,
             "observed": agreed.observed,
         } | (agreed.value.as_json() if agreed.value else {})
+    if patterns:
+        found["patterns"] = patterns.as_json()
     if "audit" in found:
         predicted = {model: probs.argmax(axis=1) for model, probs in test_pred_probs.items()}
         accuracies = {m: audited_accuracy(queue, test_ids, p) for m, p in predicted.items()}

@@ -1,7 +1,7 @@
 """Records of Parquet files and Arrow tables as the texts they hold; see pipeline.data.records."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from pipeline.frame.scratch import StoredTexts
 BATCH = 8192  # rows of a table at a time
 
 
-def read_parquet(path: Path, wanted: list[str]) -> Records:
+def read_parquet(path: Path, wanted: list[str], *, optional: Collection[str] = ()) -> Records:
     """Return the columns `wanted` of a Parquet file; numbers and booleans as text.
+
+    Args:
+        optional: columns in which a null is "", and that may hold dates and times.
 
     Raises:
         DataError: damaged, columns missing, a null, or a type that is neither text nor number.
@@ -32,7 +35,7 @@ def read_parquet(path: Path, wanted: list[str]) -> Records:
                 what = f"column {shown(twice[0])} occurs twice"
                 raise DataError(f"{short(path)}: {what}; rename one of them")
             batches = file.iter_batches(batch_size=BATCH, columns=wanted)
-            return records_of_batches(batches, schema, wanted, path)
+            return records_of_batches(batches, schema, wanted, path, optional=optional)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: column names
         reason = " ".join(str(error).split())[:80]
         raise DataError(f"{short(path)}: damaged Parquet ({reason}); fetch it again") from None
@@ -55,14 +58,21 @@ def check_parquet(path: Path) -> None:
 
 
 def records_of_batches(
-    batches: Iterable[Any], schema: Any, wanted: list[str], path: Path
+    batches: Iterable[Any],
+    schema: Any,
+    wanted: list[str],
+    path: Path,
+    *,
+    optional: Collection[str] = (),
 ) -> Records:
     """Return the columns `wanted` of Arrow record batches as texts; see read_parquet."""
     columns = {name: StoredTexts() for name in wanted}
     row = 0
     for batch in batches:
         for name, values in columns.items():
-            values.extend(_arrow_texts(batch.column(name), name, path, row))
+            column = batch.column(name)
+            column = filled(column) if name in optional else column
+            values.extend(_arrow_texts(column, name, path, row))
         row += len(batch)
     if not row:
         raise DataError(f"{short(path)}: has no records; name another file")
@@ -98,6 +108,25 @@ def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:
     if pa.types.is_boolean(column.type):
         return ["true" if value else "false" for value in values]
     return [value if isinstance(value, str) else repr(value) for value in values]
+
+
+def filled(column: Any) -> Any:
+    """Return a column of texts, numbers, dates or times as texts, "" for null; others as it is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_null(column.type):
+        return pa.array([""] * len(column))
+    if any(
+        check(column.type) for check in (pa.types.is_date, pa.types.is_time, pa.types.is_timestamp)
+    ):
+        column = column.cast(pa.string())
+    if not column.null_count or not is_simple(column.type):
+        return column
+    texts = pa.array(_arrow_texts(column.drop_null(), "", Path(), 0), pa.string())
+    return pc.replace_with_mask(pa.array([""] * len(column)), column.is_valid(), texts)
 
 
 def is_simple(kind: Any) -> bool:

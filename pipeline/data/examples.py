@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +19,8 @@ class Examples:
 
     ids: stable names ("train/5204"). splits: "train" or "test" for each. labels: (n,) class
     indices. texts: exactly as in the source. truth: (n,) true class indices where errors were
-    planted, else None. place: row -> "reviews.csv:17", of a file. Ids and texts may lie on disk:
-    read them in order, or a few of them.
+    planted, else None. place: row -> "reviews.csv:17", of a file. metadata: {column: (n,) values},
+    for people alone. Ids, texts and metadata may lie on disk: read them in order, or a few.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Examples:
     texts: Sequence[str]
     truth: np.ndarray | None = None
     place: Callable[[int], str] | None = None
+    metadata: dict[str, Sequence[str]] = field(default_factory=dict)
 
 
 def check_examples(examples: Examples) -> None:

@@ -127,6 +127,7 @@ def _guess_columns(
         "text_columns": texts,
         "label_column": label,
         "id_column": id_column,
+        "metadata_columns": [],
         "classes": None,
     }
     split = split_of(guess)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,15 @@ def saved_splits(path: Path) -> dict[str, list[Path]]:
     return splits
 
 
-def read_split(path: Path, files: dict[str, list[Path]], split: str, wanted: list[str]) -> Records:
-    """Return the columns `wanted` of one saved split.
+def read_split(
+    path: Path,
+    files: dict[str, list[Path]],
+    split: str,
+    wanted: list[str],
+    *,
+    optional: Collection[str] = (),
+) -> Records:
+    """Return the columns `wanted` of one saved split; optional: see read_parquet.
 
     Raises:
         DataError: no such split, damaged files, or see pipeline.data.columnar.read_parquet.
@@ -79,7 +86,7 @@ def read_split(path: Path, files: dict[str, list[Path]], split: str, wanted: lis
                 "write them as one set"
             )
     batches = (batch for file in files[split] for batch in batches_of(file, wanted))
-    return records_of_batches(batches, schemas[0], wanted, path / split)
+    return records_of_batches(batches, schemas[0], wanted, path / split, optional=optional)
 
 
 def schema_of(file: Path) -> Any:

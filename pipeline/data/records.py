@@ -191,24 +191,31 @@ def _column_hint(name: str, names: list[str], delimiter: str) -> str:
 # --- JSON lines -----------------------------------------------------------------------------
 
 
-def read_jsonl(path: Path, wanted: list[str]) -> Records:
+def read_jsonl(path: Path, wanted: list[str], *, optional: Collection[str] = ()) -> Records:
     """Return the values `wanted` of one JSON object per line; numbers as they are written.
+
+    Args:
+        optional: keys that a record may lack, or that may be null: then their value is "".
 
     Raises:
         DataError: a JSON array, a line that is not an object, a key missing or twice, a value that
             is null, a list or an object, or half of a surrogate pair.
     """
     columns = {name: StoredTexts() for name in wanted}
-    number = 0
+    number, unseen = 0, set(optional)
     with open_bytes(path) as file:
         for number, line in _json_lines(path, file):
             record = _json_record(
                 path, number, decode(line, path, "utf-8", line=number, can_be_set=False)
             )
+            unseen -= record.keys()
             for name, values in columns.items():
-                values.append(_json_value(path, number, name, record))
+                is_there = name not in optional or record.get(name) is not None
+                values.append(_json_value(path, number, name, record) if is_there else "")
     if not number:
         raise DataError(f"{short(path)}: has no records; name another file")
+    if unseen:
+        raise DataError(f"{short(path)}: no record has the key {shown(min(unseen))}; correct it")
     return Records(path, {**columns}, lambda i: f"{short(path)}:{i + 1}", {})
 
 

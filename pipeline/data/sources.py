@@ -108,6 +108,13 @@ class TableDataset(Section):
     text_columns: Annotated[list[Name], about("several are joined by a line break", min_length=1)]
     label_column: Annotated[Name, about("class names, or whole numbers from any base")]
     id_column: Annotated[Name | None, about("null: train/0, train/1, ... by position in the file")]
+    metadata_columns: Annotated[
+        list[Name],
+        about(
+            "shown in the review, and what errors have in common there; no model sees them",
+            default_factory=list,
+        ),
+    ]
     classes: Annotated[
         Classes,
         about(
@@ -259,13 +266,15 @@ def find_dataset_contradictions(dataset: Any) -> list[tuple[tuple[str, ...], str
         others = [dataset.label_column, dataset.id_column]
         if isinstance(dataset.split, SplitByColumn):
             others.append(dataset.split.column)
-        problems += [
-            (("dataset", "text_columns"), f"names {column!r}, which has another part already")
-            for column in texts
-            if column in others
-        ]
-        if len(set(texts)) < len(texts):
-            problems.append((("dataset", "text_columns"), "names a column twice"))
+        for key, taken in (("text_columns", others), ("metadata_columns", [*others, *texts])):
+            named = getattr(dataset, key)
+            problems += [
+                (("dataset", key), f"names {column!r}, which has another part already")
+                for column in named
+                if column in taken
+            ]
+            if len(set(named)) < len(named):
+                problems.append((("dataset", key), "names a column twice"))
     columns = getattr(dataset, "columns", None) or []
     if len(set(columns)) < len(columns):
         problems.append((("dataset", "columns"), "names a column twice"))

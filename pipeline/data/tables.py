@@ -1,6 +1,7 @@
 """Examples from tables: CSV, JSONL and Parquet files, and folders saved by Hugging Face."""
 
 import bisect
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,12 +50,14 @@ def read_csv_dataset(dataset: CsvDataset, *, seed: int) -> Examples:
 
 def read_jsonl_dataset(dataset: JsonlDataset, *, seed: int) -> Examples:
     """Return the examples of a file of JSON lines; see read_table."""
-    return read_table(dataset, _read_files(dataset, read_jsonl), seed=seed)
+    read = functools.partial(read_jsonl, optional=dataset.metadata_columns)
+    return read_table(dataset, _read_files(dataset, read), seed=seed)
 
 
 def read_parquet_dataset(dataset: ParquetDataset, *, seed: int) -> Examples:
     """Return the examples of a Parquet file; see read_table."""
-    return read_table(dataset, _read_files(dataset, read_parquet), seed=seed)
+    read = functools.partial(read_parquet, optional=dataset.metadata_columns)
+    return read_table(dataset, _read_files(dataset, read), seed=seed)
 
 
 def read_saved_dataset(dataset: HuggingFaceDataset, *, seed: int) -> Examples:
@@ -67,7 +70,11 @@ def read_saved_dataset(dataset: HuggingFaceDataset, *, seed: int) -> Examples:
         chosen = {name: name for name in files if name not in split.left_out}
     if not chosen:
         raise DataError(f"{short(path)}: dataset.split.left_out leaves nothing; shorten it")
-    parts = [(name, read_split(path, files, saved, names)) for name, saved in chosen.items()]
+    optional = dataset.metadata_columns
+    parts = [
+        (name, read_split(path, files, saved, names, optional=optional))
+        for name, saved in chosen.items()
+    ]
     return read_table(dataset, parts, seed=seed)
 
 
@@ -111,7 +118,8 @@ def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
     texts = [column(name) for name in dataset.text_columns]
     name = Path(dataset.path).name
     joined = join_texts(texts)
-    return Examples(name, class_names, ids, splits, labels, joined, place=place)
+    metadata = {name: column(name) for name in dataset.metadata_columns}
+    return Examples(name, class_names, ids, splits, labels, joined, place=place, metadata=metadata)
 
 
 def _read_files(
@@ -151,7 +159,7 @@ def _wanted(dataset: TableDataset) -> list[str]:
     """Return the columns to read, each once."""
     names = [*dataset.text_columns, dataset.label_column]
     names += [dataset.id_column] if dataset.id_column is not None else []
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys([*names, *dataset.metadata_columns]))
 
 
 def _split(

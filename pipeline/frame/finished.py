@@ -79,7 +79,7 @@ def check_made_from(run: Run, name: str) -> None:
     inputs = load_record(run.stage(name))["inputs"]
     for upstream in stages()[name].reads:
         outputs = load_record(run.stage(upstream))["outputs"]
-        now = {f"{upstream}/{file}": sha for file, sha in outputs.items()}
+        now = stages()[name].inputs_from(upstream, outputs)
         if now != {file: sha for file, sha in inputs.items() if file.startswith(f"{upstream}/")}:
             raise ArtifactError(
                 f"{run.stage(name)}: was made from another {upstream}; run `make {name}` first"

@@ -32,6 +32,10 @@ class Run:
         return self.folder / "prepare" / "text_groups.npy"
 
     @property
+    def metadata(self) -> Path:
+        return self.folder / "prepare" / "metadata.parquet"
+
+    @property
     def corrections(self) -> Path:
         return self.folder / "prepare" / "corrections.parquet"
 

@@ -60,7 +60,8 @@ class Stage:
     """What a stage says of itself, in its own file.
 
     does: one line. work: does it. sections: of the config, on which the result depends. reads:
-    the stages whose files are opened. writes: patterns of the files it makes. files: what else is
+    the stages whose files are opened. writes: patterns of the files it makes; apart: those that
+    only the stages depend on which name them, as "stage/file", in opens. files: what else is
     opened, given config and run: files and folders outside results/. code: the code that the config
     chooses, as "module:function". tensorflow: whether it calls TensorFlow, given the config.
     """
@@ -70,6 +71,8 @@ class Stage:
     sections: tuple[str, ...]
     writes: tuple[str, ...]
     reads: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
     files: Callable[[Any, Run], list[str]] = no_files
     code: Callable[[Any], list[str]] = nothing
     tensorflow: Callable[[Any], bool] = never
@@ -82,6 +85,16 @@ class Stage:
         """Return whether it writes a file of this name, relative to its folder."""
         patterns = [one for pattern in self.writes for one in alternatives(pattern)]
         return any(fnmatch.fnmatchcase(file, pattern) for pattern in patterns)
+
+    def inputs_from(self, upstream: str, outputs: dict[str, str]) -> dict[str, str]:
+        """Return {"stage/file": hash} of the outputs of a stage on which this one depends."""
+        apart = stages()[upstream].apart
+        named = {f"{upstream}/{file}": (file, sha) for file, sha in outputs.items()}
+        return {
+            path: sha
+            for path, (file, sha) in named.items()
+            if file not in apart or path in self.opens
+        }
 
     def roots(self, config: Any) -> list[str]:
         """Return where the code begins that decides the result."""
@@ -294,7 +307,7 @@ class RunState:
         inputs = {path: hash_of(Path(path)) for path in stage.files(self.config, self.run)}
         for upstream in stage.reads:
             outputs = load_record(self.run.stage(upstream))["outputs"]
-            inputs |= {f"{upstream}/{file}": sha for file, sha in outputs.items()}
+            inputs |= stage.inputs_from(upstream, outputs)
         roots = stage.roots(self.config)
         source = source_of(roots)
         if known and (known.get("source"), known.get("roots")) == (source, roots):

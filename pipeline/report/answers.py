@@ -66,7 +66,9 @@ def read_from(dataset: Any) -> list[str]:
     also = f", splits from {', '.join(map(str, given))}" if given else ""
     left_out = split.get("left_out") or []
     rest = f" (splits left out: {', '.join(left_out)})" if left_out else ""
-    return [f"Read: texts from {texts}, labels from {labels}{also}. Nothing else{rest}."]
+    about = names("metadata_columns")
+    kept = f" but {about}, for people alone" if about else ""
+    return [f"Read: texts from {texts}, labels from {labels}{also}. Nothing else{kept}{rest}."]
 
 
 def judges(m: Material) -> str:

@@ -172,6 +172,25 @@ def people(m: Material) -> Section | None:
     return Section("people", "What people decided", intro, parts, f"{len(m.decided.verdicts):,}")
 
 
+def patterns(m: Material) -> Section | None:
+    """Return what confirmed errors have in common; None while people decided on too few."""
+    found = (m.metrics.get("review") or {}).get("patterns")
+    if not found:
+        return None
+    lines = found["sentences"]
+    intro = (
+        f"From people’s decisions alone: of {found['decided']:,} labels {found['wrong']:,} are "
+        "wrong. They were suspects, so a share is one of what was looked at, not of the data. A "
+        "word or value is told if it has far more wrong labels than chance gives (Fisher’s exact "
+        "test, 5% false ones by Benjamini and Hochberg); each line could stand in a labelling "
+        "guideline."
+    )
+    if not lines:
+        intro += " Nothing stands out so far."
+    parts = [Part("lines", lines)] if lines else []
+    return Section("patterns", "What errors have in common", intro, parts, f"{len(lines):,}")
+
+
 def study(m: Material) -> Section | None:
     """Return the same experiment over seeds, None without a study."""
     if not m.study:
@@ -266,6 +285,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     confused,
     classes,
     people,
+    patterns,
     study,
     model,
     data,

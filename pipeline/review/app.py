@@ -28,6 +28,7 @@ from pipeline.corrections.findings import (
     wrong_sentence,
 )
 from pipeline.corrections.journal import StaleError
+from pipeline.corrections.patterns import find_patterns
 from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Item, Queue
 from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
@@ -112,6 +113,7 @@ class ReviewPage:
             sorts=SORTS,
             pairs=self._pairs(ask),
             splits=sorted(set(self.queue.columns.split.tolist())),
+            metadata=self.queue.columns.frequent_metadata,
         )
 
     def _pairs(self, ask: Asked) -> list[tuple[str, str, int]]:
@@ -212,6 +214,7 @@ class ReviewPage:
             audit_drawn=len(queue.audited),
             people=people(queue),
             agreement=agreement_of(queue),
+            patterns=find_patterns(queue),
         )
 
     def _next_open(self, item: Item, ask: Asked) -> Item | None:

@@ -20,7 +20,8 @@ NAMES = {  # in the address: of the field
     "sort": "sort",
     "like": "like",
 }
-LONGEST = 500
+METADATA = "about."  # before the name of a column of the source
+LONGEST, MOST_COLUMNS = 500, 50
 STOP = 10
 
 
@@ -44,6 +45,11 @@ def asked(request: Request, default_reviewer: str) -> Asked:
     values |= {bound: _percent(given[bound]) for bound in ("low", "high")}
     blind = request.cookies.get(BLIND_COOKIE) == "1"
     reviewer = unquote(request.cookies.get(REVIEWER_COOKIE, "")) or default_reviewer
+    values["metadata"] = tuple(
+        (name.removeprefix(METADATA)[:LONGEST], value[:LONGEST])
+        for name, value in request.query_params.multi_items()[:MOST_COLUMNS]
+        if name.startswith(METADATA) and value
+    )
     stop = request.cookies.get(STOP_COOKIE, "")
     one_in = int(stop) if stop.isascii() and stop.isdigit() and int(stop[:4]) > 1 else STOP
     return Asked(View(**values, blind=blind), reviewer[:60], min(one_in, 1000))  # type: ignore[arg-type]
@@ -52,6 +58,7 @@ def asked(request: Request, default_reviewer: str) -> Asked:
 def link(path: str, view: View, **more: object) -> str:
     """Return an address of this page that keeps the view; more: fields that change, or others."""
     kept = {name: getattr(view, field) for name, field in NAMES.items()}
+    kept |= {f"{METADATA}{column}": value for column, value in view.metadata}
     kept |= more
     plain = View()
     query = {

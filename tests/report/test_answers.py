@@ -204,6 +204,19 @@ def unquoted(line: str) -> list[str]:
     return [*parts, line[at:]]
 
 
+def test_what_errors_have_in_common_is_a_section_of_sentences(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    assert "patterns" not in [
+        s.slug for s in all_sections(gather(toy.loaded, toy.run, toy.metrics))
+    ]
+    found = {"decided": 30, "wrong": 12, "sentences": ["Look twice where the text says 'fee'."]}
+    metrics = toy.metrics | {"review": {"patterns": found}}
+    sections = all_sections(gather(toy.loaded, toy.run, metrics))
+    (section,) = [s for s in sections if s.slug == "patterns"]
+    assert "of 30 labels 12 are wrong" in section.intro and "not of the data" in section.intro
+    assert [part.value for part in section.parts] == [found["sentences"]]
+
+
 def test_code_outgrows_the_backticks_in_it() -> None:
     assert quoted("a `b` ``c``") == "``` a `b` ``c`` ```"
     assert quoted("a\n<br />b") == "`a b`"

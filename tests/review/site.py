@@ -20,7 +20,7 @@ from pipeline.corrections.load import load_queue
 from pipeline.data.examples import Examples, group_texts
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
-from pipeline.prepare import describe
+from pipeline.prepare import describe, save_metadata
 from pipeline.review.__main__ import listen
 from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
@@ -54,6 +54,7 @@ def write_run(folder: Path, examples: Examples, *, num_issues: int = NUM_ISSUES)
     columns = [range(len(examples.ids)), examples.ids, examples.splits, examples.labels]
     table = pa.table([*columns, examples.texts], names=artifacts.EXAMPLES_SCHEMA.names)
     artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
+    save_metadata(run, examples)
     artifacts.save_json(run.dataset, describe(examples, group_texts(examples.texts)))
     suggested = (examples.labels + 1) % num_classes
     names = examples.class_names

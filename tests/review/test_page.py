@@ -1,6 +1,7 @@
 import json
 import re
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,26 @@ def test_texts_and_classes_say_their_direction_and_language(serve_run):
         assert re.search('<bdi class="(given|suggested)" lang="he">רע<', html)
     assert '<article id="text" dir="auto" lang="he">' in site.ask("/example?id=train/0")[1]
     assert '<article id="text" dir="auto" lang="">' in site.ask("/example?id=train/1")[1]
+
+
+def test_columns_of_the_source_are_shown_and_filtered_by(serve_run):
+    who = [("ann", "bob", "<b>eve</b>", "")[i % 4] for i in range(80)]
+    examples = replace(make_examples(), metadata={"who": who, "q & a": ["x"] * 80})
+    site = serve_run(examples)
+    html = site.ask("/example?id=train/1")[1]
+    assert "bob" in html and "about.who=bob" in html
+    assert "&lt;b&gt;eve" in site.ask("/example?id=train/2")[1]
+    assert "about.who" not in site.ask("/example?id=train/3")[1]
+    bobs = site.ask("/?about.who=bob&about.q+%26+a=x")[1]
+    assert bobs.count('class="row"') == 15 and 'value="bob"' in bobs
+    assert "about.who=bob" in bobs.split('class="row"')[1]  # an example keeps the view
+    assert site.ask("/?about.who=nobody")[1].count('class="row"') == 0
+    assert site.ask("/?about.whom=bob")[1].count('class="row"') == 0
+    for i in range(40):
+        site.decide(
+            f"train/{i}", *(("drop", None) if i % 4 == 1 else ("keep", ["neg", "pos"][i % 2]))
+        )
+    assert "Look twice where who is &#39;bob&#39;" in site.ask("/figures")[1]
 
 
 def test_reviewers_see_where_they_disagree(site: Site):
