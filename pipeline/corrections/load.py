@@ -86,20 +86,19 @@ def load_queue(
             items.append(item_of(id_, None))
         elif id_ in changed and scope in ("all", changed[id_]["split"]):
             items.append(_dropped_item(changed[id_], names))
-    about = load_metadata(run)
-    if about:
-        items = [replace(item, metadata=about.get(item.id, {})) for item in items]
     return Queue(
-        loaded.run, run.folder, dataset["name"], scope, items, journal,
+        loaded.run, run.folder, dataset["name"], scope, with_metadata(run, items), journal,
         audit=drawn, shares=shares, blind=blind, notes=notes, since=since,
     )  # fmt: skip
 
 
-def load_metadata(run: Run) -> dict[str, dict[str, str]]:
-    """Return id -> {column: value} of the columns that the config names for people."""
+def with_metadata(run: Run, items: list[Item]) -> list[Item]:
+    """Return the items with the columns that the config names for people."""
     if not run.metadata.exists():
-        return {}
-    return {line["id"]: line["metadata"] for line in artifacts.load_table(run.metadata).to_pylist()}
+        return items
+    lines = artifacts.load_table(run.metadata).to_pylist()
+    about = {line["id"]: line["metadata"] for line in lines}
+    return [replace(item, metadata=about[item.id]) for item in items]
 
 
 def unfit(run: Run) -> list[str]:
