@@ -88,12 +88,10 @@ class Stage:
 
     def inputs_from(self, upstream: str, outputs: dict[str, str]) -> dict[str, str]:
         """Return {"stage/file": hash} of the outputs of a stage on which this one depends."""
-        apart = stages()[upstream].apart
-        named = {f"{upstream}/{file}": (file, sha) for file, sha in outputs.items()}
         return {
-            path: sha
-            for path, (file, sha) in named.items()
-            if file not in apart or path in self.opens
+            f"{upstream}/{file}": sha
+            for file, sha in outputs.items()
+            if file not in stages()[upstream].apart or f"{upstream}/{file}" in self.opens
         }
 
     def roots(self, config: Any) -> list[str]:
