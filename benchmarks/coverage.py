@@ -23,7 +23,8 @@ from pipeline.frame.cli import run_command
 from pipeline.frame.terminal import say
 from pipeline.issues.estimate import estimate_class_errors, estimate_errors
 from pipeline.models.folds import plan_folds
-from pipeline.models.members import MODEL, Corpus, EnsembleFinder, named
+from pipeline.models.judges import Corpus
+from pipeline.models.members import MODEL, EnsembleFinder, named
 from pipeline.study.noise import flip_labels
 
 FOLDS, SAMPLES, RATE = 5, 1000, 0.08

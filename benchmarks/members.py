@@ -20,7 +20,8 @@ from pipeline.compute.trial import suggest_finder
 from pipeline.data.sample import CLASS_NAMES
 from pipeline.frame.cli import run_command
 from pipeline.models.folds import plan_folds
-from pipeline.models.members import MODEL, Corpus, EnsembleFinder, named
+from pipeline.models.judges import Corpus
+from pipeline.models.members import MODEL, EnsembleFinder, named
 
 SIZES = (12_500, 50_000)
 FOLDS = 5

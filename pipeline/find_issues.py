@@ -25,14 +25,18 @@ from pipeline.models.table import inputs_of, kind_of, load_inputs
 def find_data_problems(run: Run, labels: Labels, config: Config) -> dict[str, Problem]:
     """Return what else is wrong with the data, by kind.
 
-    Near duplicates and outliers only where find_issues.neighbors asks for them and the model
-    has document vectors.
+    Near duplicates and outliers only where find_issues.neighbors asks for them and there are
+    vectors of the texts: the user's, or those of the model.
     """
     texts = artifacts.iterate_texts(run.examples)
-    problems = find_unreadable(texts, load_inputs(inputs_of(run, "all", config.vectorize)))
+    inputs = load_inputs(inputs_of(run, "all", config.vectorize))
+    problems = find_unreadable(texts, inputs)
     problems |= find_copies(text_groups(run), labels.given, labels.is_train)
-    if config.find_issues.neighbors and run.document_vectors.exists():
-        problems |= find_by_neighbors(artifacts.load_array(run.document_vectors))
+    if config.find_issues.neighbors:
+        if kind_of(config.vectorize).are_vectors:
+            problems |= find_by_neighbors(np.asarray(inputs))
+        elif run.document_vectors.exists():
+            problems |= find_by_neighbors(artifacts.load_array(run.document_vectors))
     return problems
 
 

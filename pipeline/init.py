@@ -16,17 +16,26 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.compute.trial import Tried, try_members
 from pipeline.config.json_schema import schema_hint
 from pipeline.config.load import RUN_NAME, load_config
-from pipeline.config.suggest import FOLDS, SEED, UNREAD_SETTINGS, suggest_settings, suggest_values
+from pipeline.config.suggest import (
+    FOLDS,
+    SEED,
+    UNREAD_SETTINGS,
+    suggest_settings,
+    suggest_values,
+    suggest_words,
+)
 from pipeline.config.template import Notes, as_yaml, commented_yaml
 from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
 from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
 from pipeline.data.scripts import is_unspaced, scripts_of
 from pipeline.data.sources import Dataset, read_examples
+from pipeline.data.vectors import read_vectors
 from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal, short, shown
 from pipeline.frame.terminal import say
+from pipeline.models.members import VECTORS
 
 MOST_TEXTS, MOST_CHARACTERS = 50_000, 30_000_000  # that tell lengths, words, worth of members
 MIN_TEXTS = 2
@@ -48,6 +57,13 @@ SplitOption = Annotated[
     str | None, typer.Option("--split", metavar="COLUMN", help="Column that says train or test.")
 ]
 
+VectorsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Vectors of the texts that you have: .npy or .parquet; no network."
+    ),
+]
+
 
 def init(
     data: DataArgument,
@@ -58,6 +74,7 @@ def init(
     label: LabelOption = None,
     id_column: IdOption = None,
     split: SplitOption = None,
+    vectors: VectorsOption = None,
 ) -> None:
     """Write a complete, commented config for a file of labelled texts.
 
@@ -67,30 +84,44 @@ def init(
     path = output or Path("configs") / f"{config_name(data)}.yaml"
     if path.exists():
         raise ConfigError(f"{path}: exists already; delete it, or write elsewhere with --output")
-    make_config(path, data, Chosen(text or (), label, id_column, split))
+    make_config(path, data, Chosen(text or (), label, id_column, split), vectors)
     say(f"wrote {path}; look at it, then: {command_line('all', path)}")
 
 
-def make_config(path: Path, data: Path, chosen: Chosen) -> None:
+def make_config(path: Path, data: Path, chosen: Chosen, vectors: Path | None = None) -> None:
     """Write a config for some data, and print what was found in them.
+
+    Args:
+        vectors: a file of vectors of the texts, which the classifier and the finder then take.
 
     Raises:
         ConfigError: see guess_dataset.
-        DataError: see there; or the data cannot be read with the config, which is written all the
-            same, with what has to be decided marked.
+        DataError: see there, and read_vectors; or the data cannot be read with the config, which
+            is written all the same, with what has to be decided marked.
     """
     guess = guess_dataset(data, chosen)
     examples, problem = read_guessed(data, guess)
-    sample = None if examples is None else sample_texts(examples)
+    sample = None if examples is None else sample_texts(examples, vectors)
     with atomic_write(path) as file:
-        file.write(write_config(path.parent, data, guess, examples, sample).encode())
+        file.write(write_config(path.parent, data, guess, examples, sample, vectors).encode())
     if examples is None or sample is None:
         raise DataError(f"{problem}; marked {TO_DECIDE} in {short(path)}")
     finder = load_config(path).config.finder
     num_classes = len(examples.class_names)
-    tried = try_members(finder, sample.texts, sample.labels, num_classes=num_classes, seed=SEED)
+    tried = try_members(
+        finder,
+        sample.texts,
+        sample.labels,
+        vectors=sample.vectors,
+        num_classes=num_classes,
+        seed=SEED,
+    )
     lines = describe(guess, examples, training_sizes(examples))
-    lines += describe_script(sample.texts, load_config(path).config.vectorize.words)
+    lines += describe_script(sample.texts)
+    if sample.vectors is not None:
+        lines.append(
+            f"vectors      {shown(str(vectors))}: {sample.vectors.shape[1]:,} numbers a text"
+        )
     for line in [*lines, *describe_trial(tried), *describe_unread(guess)]:
         say(line)
 
@@ -148,20 +179,29 @@ def key_in_question(message: str, section: dict[str, Any]) -> str:
 
 
 class Sample(NamedTuple):
-    """Some of the texts, all through the data. texts: (n,). labels: (n,) class indices."""
+    """Some of the texts, all through the data.
+
+    texts: (n,). labels: (n,) class indices. vectors: (n, dim), None where there are none.
+    """
 
     texts: pa.Array
     labels: np.ndarray
+    vectors: np.ndarray | None
 
 
-def sample_texts(examples: Examples) -> Sample:
-    """Return as many texts as MOST_TEXTS and MOST_CHARACTERS allow, evenly spaced."""
+def sample_texts(examples: Examples, vectors: Path | None) -> Sample:
+    """Return as many texts as MOST_TEXTS and MOST_CHARACTERS allow, evenly spaced.
+
+    Raises:
+        DataError: see read_vectors.
+    """
     count, characters = len(examples.texts), sum(map(len, examples.texts))
     most = min(count, MOST_TEXTS, max(1, int(MOST_CHARACTERS / max(1, characters / count))))
     chosen = np.zeros(count, bool)
     chosen[np.linspace(0, count - 1, most).astype(int)] = True
     texts = pa.array(itertools.compress(examples.texts, chosen), pa.large_string())
-    return Sample(texts, examples.labels[chosen])
+    known = None if vectors is None else read_vectors(vectors, examples.ids)[chosen]
+    return Sample(texts, examples.labels[chosen], known)
 
 
 def training_sizes(examples: Examples) -> np.ndarray:
@@ -219,9 +259,9 @@ def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
     return lines + _small_classes(examples.class_names, sizes)
 
 
-def describe_script(texts: pa.Array, words: str) -> list[str]:
+def describe_script(texts: pa.Array) -> list[str]:
     """Return which scripts the texts are in and what a word of them is; none for plain English."""
-    if words == "ascii":
+    if suggest_words(texts) == "ascii":
         return []
     strings = texts.to_pylist()
     shares = ", ".join(f"{name} {share:.0%}" for name, share in scripts_of(strings).items())
@@ -257,14 +297,21 @@ def describe_trial(tried: list[Tried]) -> list[str]:
     """Return what each member of the finder is worth on held-out texts, the best one first."""
     ranked = sorted(tried, key=lambda each: each.log_loss)
     words = [f"{t.name} {t.accuracy:.3f} right, log loss {t.log_loss:.3f}" for t in ranked]
-    return [f"finder       an ensemble: {'; '.join(words)}; and the model"]
+    if all(each.name != VECTORS for each in tried):
+        words.append("and the model")
+    return [f"finder       an ensemble: {'; '.join(words)}"]
 
 
 # --- the file -------------------------------------------------------------------------------
 
 
 def write_config(
-    folder: Path, data: Path, guess: Guess, examples: Examples | None, sample: Sample | None
+    folder: Path,
+    data: Path,
+    guess: Guess,
+    examples: Examples | None,
+    sample: Sample | None,
+    vectors: Path | None,
 ) -> str:
     """Return the text of a config in which every key is present and commented.
 
@@ -287,7 +334,7 @@ def write_config(
     settings = UNREAD_SETTINGS
     if examples is not None and sample is not None:
         settings = suggest_settings(examples, sample.texts)
-    return head + commented_yaml(suggest_values(guess.section, settings), notes)
+    return head + commented_yaml(suggest_values(guess.section, settings, vectors), notes)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.compute.finders import ask_member, combine_scope
 from pipeline.compute.trial import suggest_finder
+from pipeline.config.suggest import STRENGTHS
 from pipeline.data.examples import count_per_class, group_texts
 from pipeline.data.pred_probs import first_bad_row, what_is_bad
 from pipeline.data.prepared import Labels
@@ -23,7 +24,8 @@ from pipeline.issues.lists import SCORES
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.sections import FindIssues
 from pipeline.models.folds import LEAST_TEXTS, FoldPlans
-from pipeline.models.members import MODEL, Corpus, EnsembleFinder, Member, VectorsMember, named
+from pipeline.models.judges import Corpus
+from pipeline.models.members import MODEL, EnsembleFinder, Member, VectorsMember, named
 from pipeline.models.sections import Crossval, Scope
 
 with warnings.catch_warnings():
@@ -31,7 +33,6 @@ with warnings.catch_warnings():
     import cleanlab.filter  # noqa: F401  # imports tqdm, which warns of that
 
 FOLDS, SEED = 5, 123456  # what `init` writes
-STRENGTHS = [1.0, 10.0, 100.0]  # of a linear model on vectors of length 1
 OPTIONS = FindIssues(
     filter_by="prune_by_noise_rate",
     return_indices_ranked_by="self_confidence",

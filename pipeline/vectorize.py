@@ -1,4 +1,4 @@
-"""Stage 2: texts to what the classifier takes: token ids, word counts, or the texts themselves.
+"""Stage 2: texts to what the classifier takes: token ids, word counts, texts, or your vectors.
 
 Token ids are exactly those of Keras' TextVectorization, but faster.
 Vocabularies: `all` from every text, `train` from the training texts only.
@@ -10,7 +10,7 @@ from pipeline.config.command import stage_main
 from pipeline.data.prepared import load_labels
 from pipeline.frame.section import imported
 from pipeline.frame.stage import Context, Stage, start_afresh
-from pipeline.models.table import kind_of
+from pipeline.models.table import files_of_inputs, kind_of
 
 
 def vectorize(context: Context) -> None:
@@ -26,11 +26,12 @@ def vectorize(context: Context) -> None:
 
 
 STAGE = Stage(
-    does="texts to token ids, word counts or texts, and the vocabularies",
+    does="texts to token ids, word counts, texts or vectors of yours, and the vocabularies",
     work=vectorize,
     sections=("vectorize",),
     reads=("prepare",),
     writes=("{all,train,test}.{npy,npz,parquet}", "vocabulary_{all,train}.json"),
+    files=lambda config, run: files_of_inputs(config.vectorize),
     code=lambda config: [kind_of(config.vectorize).write],
 )
 

@@ -36,6 +36,7 @@ from pipeline.init import (
     LabelOption,
     SplitOption,
     TextOption,
+    VectorsOption,
     config_name,
     make_config,
 )
@@ -53,6 +54,7 @@ def check(
     label: LabelOption = None,
     id_column: IdOption = None,
     split: SplitOption = None,
+    vectors: VectorsOption = None,
     out: Annotated[
         Path | None, typer.Option(help=f"Folder for config and results; else {FOLDER}/ beside it.")
     ] = None,
@@ -81,7 +83,7 @@ def check(
     limit = None if max_wrong is None else percentage(max_wrong)
     known = None if against is None else load_baseline(against)
     folder = out or (data.parent if data.name else data.absolute().parent) / FOLDER
-    config = config_for(data, folder, Chosen(text or (), label, id_column, split))
+    config = config_for(data, folder, Chosen(text or (), label, id_column, split), vectors)
     loaded = load_config(config, set_ or [])
     run_stages(loaded, folder, upto=list(stages())[-1])
     run = Run(folder / loaded.run)
@@ -140,18 +142,18 @@ def places(loaded: Loaded, data: Path) -> PlaceOf:
     return place_of
 
 
-def config_for(data: Path, folder: Path, chosen: Chosen) -> Path:
+def config_for(data: Path, folder: Path, chosen: Chosen, vectors: Path | None = None) -> Path:
     """Return the config for some data; it is written unless it is there.
 
     Raises:
         ConfigError: the one that is there is for other data.
     """
     path = folder / f"{config_name(data)}.yaml"
-    if path.exists() and chosen.options():
+    if path.exists() and (chosen.options() or vectors):
         path.replace(path.with_name(f"{path.name}.old"))
         say(f"{path} is written anew; what it was is in {path.name}.old")
     if not path.exists():
-        make_config(path, data, chosen)
+        make_config(path, data, chosen, vectors)
         say(f"config       {path}")
         return path
     known = getattr(load_config(path).config.dataset, "path", "")

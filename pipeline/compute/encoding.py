@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 from pipeline.compute.local import ReportEpoch, Workers
 from pipeline.data.prepared import Labels
 from pipeline.data.rows import ArrayFile, array_writer
+from pipeline.data.vectors import read_vectors
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
 from pipeline.frame.files import TEMPORARY
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.scratch import writing
 from pipeline.frame.stage import Context
-from pipeline.models.sections import Counts, Texts, Tokens
+from pipeline.models.sections import Counts, Texts, Tokens, Vectors
 from pipeline.models.tokens import Words, count_words, encode, rank_words, split_words, token_dtype
 
 EMPTY = pa.array([], pa.int64())
@@ -237,6 +238,20 @@ def _csr_arrays(matrix: Any) -> artifacts.Arrays:
     matrix.sort_indices()
     parts = {name: getattr(matrix, name) for name in ("data", "indices", "indptr")}
     return parts | {"shape": np.array(matrix.shape)}
+
+
+def write_vectors(context: Context, labels: Labels, options: Vectors) -> str:
+    """Write the user's vectors of each scope; return a sentence about them.
+
+    Raises:
+        DataError: see read_vectors.
+    """
+    run = context.run
+    ids = artifacts.load_table(run.examples, ["id"]).column("id").to_pylist()
+    vectors = read_vectors(Path(options.path), ids)
+    for name in SCOPES:
+        artifacts.save_array(run.inputs(name, "npy"), vectors[labels.rows(name)])
+    return f"{len(vectors):,} vectors of {vectors.shape[1]:,} numbers"
 
 
 def write_texts(context: Context, labels: Labels, options: Texts) -> str:

@@ -1,5 +1,6 @@
 """What each finder makes of the labels: out-of-sample probabilities of all, train and test."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import SCOPES, Run
 from pipeline.models.calibration import LEAST, at_temperature, fit_temperature, log_loss
 from pipeline.models.folds import FoldPlans, load_fold
-from pipeline.models.members import MODEL, Corpus, Judgement, Member, judge, named
+from pipeline.models.judges import Corpus, Judgement, judge
+from pipeline.models.members import MODEL, Member, named
 from pipeline.models.side_by_side import training_masks
 
 IN_SAMPLE_GAP = 0.05  # of accuracy on train over test: more is hardly out of sample
@@ -113,8 +115,8 @@ def before_trainings(asked: Asked, corpus: Corpus | None = None) -> None:
 
 
 def corpus_of(run: Run, labels: Labels) -> Corpus:
-    """Return the texts of a run in the order in which members read them; see `train_first`."""
-    return Corpus(lambda: _texts_train_first(run, labels))
+    """Return what members read of a run, in the order in which they do; see `train_first`."""
+    return Corpus(lambda: _texts_train_first(run, labels), functools.partial(_vectors, run, labels))
 
 
 def _ask_members(
@@ -169,9 +171,9 @@ def _texts_train_first(run: Run, labels: Labels) -> pa.Array:
     return texts if in_order else texts.take(pa.array(order))  # a copy, which takes its memory
 
 
-def _vectors(asked: Asked, path: str) -> np.ndarray:
-    ids = artifacts.load_table(asked.run.examples, ["id"]).column("id").to_pylist()
-    return np.asarray(read_vectors(Path(path), ids)[train_first(asked.labels)])
+def _vectors(run: Run, labels: Labels, path: str) -> np.ndarray:
+    ids = artifacts.load_table(run.examples, ["id"]).column("id").to_pylist()
+    return np.asarray(read_vectors(Path(path), ids)[train_first(labels)])
 
 
 def _judge(member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:

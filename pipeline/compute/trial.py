@@ -8,7 +8,8 @@ import pyarrow as pa
 from pipeline.compute.finders import ask_member
 from pipeline.models.calibration import LEAST, calibrate, log_loss
 from pipeline.models.folds import plan_folds
-from pipeline.models.members import MODEL, Corpus, EnsembleFinder, named
+from pipeline.models.judges import Corpus
+from pipeline.models.members import MODEL, EnsembleFinder, named
 
 MANY = 20_000  # texts times classes; above, rare runs of characters are left out
 MOST_CHARACTERS = 15_000_000  # of all texts; above, single words stand for runs of characters
@@ -55,18 +56,25 @@ def suggest_finder(count: int, num_classes: int, characters: int) -> dict[str, A
 
 
 def try_members(
-    finder: EnsembleFinder, texts: pa.Array, labels: np.ndarray, *, num_classes: int, seed: int
+    finder: EnsembleFinder,
+    texts: pa.Array,
+    labels: np.ndarray,
+    *,
+    vectors: np.ndarray | None = None,
+    num_classes: int,
+    seed: int,
 ) -> list[Tried]:
     """Return what each member besides the model is worth on (a part of) the texts.
 
     Args:
-        labels: (texts,) class indices.
+        labels: (texts,) class indices. vectors: (texts, dim) of the user's, None for none.
     """
     chosen = np.arange(len(labels))
     if len(labels) > MOST_TRIED:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:MOST_TRIED])
     part, given = texts.take(pa.array(chosen)), labels[chosen]
-    corpus = Corpus(lambda: part)
+    known = None if vectors is None else vectors[chosen]
+    corpus = Corpus(lambda: part, None if known is None else lambda _: known)
     plan = plan_folds(given, folds=TRIAL_FOLDS, shuffle=True, seed=seed)
     learned, found = np.ones(len(given), bool), []
     for name, member in named(finder.members):

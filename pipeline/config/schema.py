@@ -47,7 +47,9 @@ class Config(Section):
     corrections: Annotated[
         Name | None, about("a journal of reviewed labels (make review), applied by prepare")
     ]
-    vectorize: Annotated[Vectorize, about("what the classifier takes: tokens | counts | texts")]
+    vectorize: Annotated[
+        Vectorize, about("what the classifier takes: tokens | counts | texts | vectors")
+    ]
     model: Annotated[Model, about("the classifier; docs/datasets.md has the keys of each")]
     crossval: Annotated[Crossval, about("an out-of-sample probability for every example")]
     finder: Annotated[

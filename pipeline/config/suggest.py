@@ -1,5 +1,6 @@
 """The values of a config for a dataset that was looked at."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,13 @@ import pyarrow.compute as pc
 from pipeline.compute.trial import suggest_finder
 from pipeline.data.examples import Examples
 from pipeline.issues.arms import ARMS
+from pipeline.models.members import MODEL, VECTORS
 from pipeline.models.tokens import split_words
 
 SEED = 123456
 FOLDS, MIN_COUNT, BATCH_SIZE = 5, 3, 32
 STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
+STRENGTHS = [1.0, 10.0, 100.0]  # of a linear model of vectors: penalties to choose from
 FOREIGN = 0.002  # share of characters beyond ASCII
 # Of a dataset that could not be read: those of some thousand texts and a few classes.
 UNREAD_SETTINGS: dict[str, Any] = {
@@ -25,30 +28,26 @@ UNREAD_SETTINGS: dict[str, Any] = {
 }
 
 
-def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of every key."""
+def suggest_values(
+    dataset: dict[str, Any], settings: dict[str, Any], vectors: Path | None = None
+) -> dict[str, Any]:
+    """Return the values of every key.
+
+    Args:
+        vectors: a file of vectors of the texts: a linear model of them stands for the network.
+    """
     cross_validation = {"folds": FOLDS, "shuffle": True}  # the file may be sorted
     return {
         "seed": SEED,
         "dataset": dataset,
         "corrections": None,
-        "vectorize": {"kind": "tokens"}
-        | {k: settings[k] for k in ("max_tokens", "sequence_length", "words")},
-        "model": {
-            "name": "fasttext",
-            "embedding_dim": 16,
-            "dropout": 0.2,
-            "optimizer": "adam",
-            "learning_rate": 0.003,
-            "epochs": settings["epochs"],
-            "batch_size": BATCH_SIZE,
-        },
+        **(suggest_network(settings) if vectors is None else suggest_linear(vectors)),
         "crossval": {
             "group_duplicates": True,
             "all": cross_validation,
             "train": cross_validation,
         },
-        "finder": settings["finder"],
+        "finder": settings["finder"] if vectors is None else with_vectors(settings, vectors),
         "find_issues": {
             "filter_by": "prune_by_noise_rate",
             "return_indices_ranked_by": "self_confidence",
@@ -84,6 +83,38 @@ def suggest_values(dataset: dict[str, Any], settings: dict[str, Any]) -> dict[st
         "compute": {"workers": "auto", "device": "auto", "engine": "local", "address": None},
         "tracking": "none",
     }
+
+
+def suggest_network(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the sections of a network of token ids."""
+    return {
+        "vectorize": {"kind": "tokens"}
+        | {k: settings[k] for k in ("max_tokens", "sequence_length", "words")},
+        "model": {
+            "name": "fasttext",
+            "embedding_dim": 16,
+            "dropout": 0.2,
+            "optimizer": "adam",
+            "learning_rate": 0.003,
+            "epochs": settings["epochs"],
+            "batch_size": BATCH_SIZE,
+        },
+    }
+
+
+def suggest_linear(vectors: Path) -> dict[str, Any]:
+    """Return the sections of a linear model of vectors."""
+    return {
+        "vectorize": {"kind": "vectors", "path": str(vectors)},
+        "model": {"name": "linear", "C": STRENGTHS[1], "max_iter": 1000},
+    }
+
+
+def with_vectors(settings: dict[str, Any], vectors: Path) -> dict[str, Any]:
+    """Return the finder with the vectors as the member that the network would be."""
+    finder: dict[str, Any] = settings["finder"]
+    member = {"member": VECTORS, "path": str(vectors), "C": STRENGTHS}
+    return finder | {"members": [m for m in finder["members"] if m["member"] != MODEL] + [member]}
 
 
 def suggest_settings(examples: Examples, texts: pa.Array) -> dict[str, Any]:

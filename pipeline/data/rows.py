@@ -14,7 +14,7 @@ from pipeline.frame.files import atomic_write, write_all
 
 
 class TokenRows:
-    """Some rows of an .npy file of (texts, positions) token ids, in an order of their own.
+    """Some rows of an .npy file of (texts, positions) token ids or vectors, in any order.
 
     An index gives TokenRows again; np.asarray reads them. The file is mapped for each reading
     alone: pages of a map that stays open count as memory of the process.

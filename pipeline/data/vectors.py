@@ -25,7 +25,7 @@ def read_vectors(path: Path, ids: Sequence[str]) -> np.ndarray:
     if path.suffix not in readers:
         raise DataError(f"{short(path)}: name a .npy or .parquet file of vectors")
     if not path.is_file():
-        raise DataError(f"{short(path)}: no such file; correct its path in finder.members")
+        raise DataError(f"{short(path)}: no such file; correct its path")
     vectors = readers[path.suffix](path, ids)
     if vectors.ndim != 2 or len(vectors) != len(ids) or vectors.dtype.kind not in "fi":
         raise DataError(

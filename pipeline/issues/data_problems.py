@@ -53,7 +53,7 @@ def find_unreadable(texts: Iterable[str], inputs: Any) -> dict[str, Problem]:
     """Return texts that are empty, and others of which the classifier knows no word.
 
     Args:
-        inputs: what the vectorize stage made of them: token ids, counts or texts.
+        inputs: what the vectorize stage made of them: token ids, counts, texts or vectors.
     """
     empty = np.array([not text.strip() for text in texts])
     unknown = ~empty & ~_has_words(inputs)
@@ -66,7 +66,7 @@ def find_unreadable(texts: Iterable[str], inputs: Any) -> dict[str, Problem]:
 def _has_words(inputs: Any) -> np.ndarray:
     if hasattr(inputs, "getnnz"):
         return np.asarray(inputs.getnnz(axis=1) > 0)
-    if inputs.dtype == object:
+    if inputs.dtype.kind not in "iu":  # texts, or vectors of them
         return np.ones(len(inputs), bool)
     pieces = range(0, len(inputs), PIECE)  # 0 is padding, 1 an unknown word
     has = [(np.asarray(inputs[first : first + PIECE]) > 1).any(axis=1) for first in pieces]

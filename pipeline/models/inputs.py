@@ -8,11 +8,10 @@ import numpy as np
 from pipeline.data.rows import TokenRows
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
-from pipeline.models.sections import Texts
 
 
-def load_tokens(path: Path) -> TokenRows:
-    """Return (n, positions) token ids, left on disk until read."""
+def load_rows(path: Path) -> TokenRows:
+    """Return (n, positions) token ids or (n, dim) vectors, left on disk until read."""
     return TokenRows(path)
 
 
@@ -31,5 +30,8 @@ def load_texts(path: Path) -> np.ndarray:
     return np.array([*texts, None], dtype=object)[:-1]  # None: never an array of str
 
 
-def deploy_nothing(run: Run, name: str, learned: Any, classifier: Any, options: Texts) -> None:
-    """Write no model: what a custom estimator has learned could only be pickled."""
+def deploy_nothing(run: Run, name: str, learned: Any, classifier: Any, options: Any) -> None:
+    """Write no model.
+
+    What a custom estimator has learned could only be pickled, and no model of vectors takes texts.
+    """

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from pipeline.frame.section import Count, Section, about
+from pipeline.frame.section import Count, PathText, Section, about
 
 Folds = Annotated[int, about("parts; each is judged by a model of the others", ge=2, le=1000)]
 
@@ -60,6 +60,18 @@ class Texts(Section):
     """The texts themselves."""
 
     kind: Literal["texts"]
+
+
+VectorsFile = Annotated[
+    PathText, about(".npy in row order; .parquet with `vector`, lists of numbers, and `id`")
+]
+
+
+class Vectors(Section):
+    """Vectors of the texts that you have, of any encoder."""
+
+    kind: Literal["vectors"]
+    path: VectorsFile
 
 
 class Scope(Section):

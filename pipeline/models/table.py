@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pipeline.frame.run import Run
 from pipeline.frame.section import Section, about, chosen_by, imported, one_of
-from pipeline.models.sections import Counts, Texts, Tokens
+from pipeline.models.sections import Counts, Texts, Tokens, Vectors
 
 LearningRate = Annotated[float, about("step size of Adam", gt=0, le=10)]
 Epochs = Annotated[int, about("more of them learn the label errors by heart", ge=1, le=10_000)]
@@ -73,6 +73,14 @@ class LogisticRegressionModel(Section):
     """sklearn.linear_model.LogisticRegression on TF-IDF."""
 
     name: Literal["logistic_regression"]
+    C: Annotated[float, about("the larger, the less is held back", gt=0, le=1e9)]
+    max_iter: Annotated[int, about("steps of the solver at most", ge=1, le=100_000)]
+
+
+class LinearModel(Section):
+    """sklearn.linear_model.LogisticRegression on vectors of yours, each brought to length 1."""
+
+    name: Literal["linear"]
     C: Annotated[float, about("the larger, the less is held back", gt=0, le=1e9)]
     max_iter: Annotated[int, about("steps of the solver at most", ge=1, le=100_000)]
 
@@ -151,6 +159,7 @@ CLASSIFIERS = {
             "counts",
             tensorflow=False,
         ),
+        Classifier(LinearModel, "pipeline.models.linear:make_linear", "vectors", tensorflow=False),
         Classifier(
             CustomModel,
             "pipeline.models.custom:make_custom",
@@ -168,7 +177,8 @@ class InputKind:
 
     suffix: of its files. load: file -> X. write: called as write(context, labels, options), it
     writes what is needed for every scope and returns a sentence. deploy: called as deploy(run,
-    name, learned, classifier, options), it writes the model that takes raw text.
+    name, learned, classifier, options), it writes the model that takes raw text. are_vectors:
+    whether X itself tells how near texts are.
     """
 
     section: type[Section]
@@ -176,6 +186,7 @@ class InputKind:
     load: str
     write: str
     deploy: str
+    are_vectors: bool = False
 
 
 INPUTS = {
@@ -184,7 +195,7 @@ INPUTS = {
         InputKind(
             Tokens,
             "npy",
-            "pipeline.models.inputs:load_tokens",
+            "pipeline.models.inputs:load_rows",
             "pipeline.compute.encoding:write_tokens",
             "pipeline.models.deployable:deploy_network",
         ),
@@ -201,6 +212,14 @@ INPUTS = {
             "pipeline.models.inputs:load_texts",
             "pipeline.compute.encoding:write_texts",
             "pipeline.models.inputs:deploy_nothing",
+        ),
+        InputKind(
+            Vectors,
+            "npy",
+            "pipeline.models.inputs:load_rows",
+            "pipeline.compute.encoding:write_vectors",
+            "pipeline.models.inputs:deploy_nothing",
+            are_vectors=True,
         ),
     )
 }
@@ -271,6 +290,11 @@ def with_updates_of(model: Model, *, rows: int, everything: int) -> Model:
 def kind_of(options: Vectorize) -> InputKind:
     """Return what there is to know of the kind that a config's `vectorize` section names."""
     return INPUTS[options.kind]
+
+
+def files_of_inputs(options: Vectorize) -> list[str]:
+    """Return the files that the vectorize stage reads besides the texts, as in the config."""
+    return [options.path] if hasattr(options, "path") else []
 
 
 def inputs_of(run: Run, scope: str, options: Vectorize) -> Path:

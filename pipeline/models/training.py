@@ -262,8 +262,9 @@ def vectors_of(classifier: Any, *, train: Any, test: Any) -> Arrays:
 
 def vocabulary_size(vocabulary: Path | None, inputs: Path) -> int:
     """Return the number of token ids, 0 where the inputs are something else."""
-    has_ids = vocabulary is not None and inputs.suffix == ".npy"
-    return len(artifacts.load_json(vocabulary)) if vocabulary and has_ids else 0
+    if vocabulary is None or not vocabulary.is_file() or inputs.suffix != ".npy":
+        return 0
+    return len(artifacts.load_json(vocabulary))
 
 
 def remedy(model: Model) -> str:

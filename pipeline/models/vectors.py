@@ -1,4 +1,4 @@
-"""Texts as vectors: what a network knows about a text before it decides on a class."""
+"""Texts as vectors: the user's, or what a network knows of a text before it decides."""
 
 from typing import Any
 
@@ -26,3 +26,10 @@ def document_vectors(network: Any, inputs: Any) -> np.ndarray | None:
         tokens = np.asarray(inputs[first : first + BATCH])
         vectors[first : first + BATCH] = below(tokens, training=False)
     return vectors
+
+
+def of_length_one(vectors: np.ndarray) -> np.ndarray:
+    """Return (n, dim) vectors, each brought to length 1; one without a length stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: np.ndarray = vectors / np.where(lengths > 0, lengths, 1)
+    return units

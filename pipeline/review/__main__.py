@@ -31,6 +31,7 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import tell_since
 from pipeline.frame.run import Run
 from pipeline.frame.terminal import say
+from pipeline.models.table import inputs_of, kind_of
 from pipeline.review.security import Access, check_host
 
 PORT = 8765
@@ -105,7 +106,9 @@ def review(
 
         review_in_terminal(queue, reviewer=name)
     else:
-        serve(queue, run, name, host=host, port=port, open_browser=open_browser)
+        options = loaded.config.vectorize
+        vectors = inputs_of(run, scope, options) if kind_of(options).are_vectors else None
+        serve(queue, run, name, vectors, host=host, port=port, open_browser=open_browser)
     say_what_next(queue.journal, loaded, results)
 
 
@@ -119,9 +122,16 @@ def given_to_make() -> list[str]:
 
 
 def serve(
-    queue: Queue, run: Run, reviewer: str, *, host: str, port: int | None, open_browser: bool
+    queue: Queue,
+    run: Run,
+    reviewer: str,
+    vectors: Path | None,
+    *,
+    host: str,
+    port: int | None,
+    open_browser: bool,
 ) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C; vectors: see Neighbors."""
     from pipeline.review.app import ReviewPage
     from pipeline.review.highlight import Highlighter
     from pipeline.review.neighbors import Neighbors
@@ -130,7 +140,7 @@ def serve(
     with listen_somewhere(host) if port is None else listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
         highlighter = Highlighter(run, queue.scope)
-        neighbors = Neighbors(run, queue)
+        neighbors = Neighbors(run, queue, vectors)
         page = ReviewPage(queue, highlighter, access, reviewer=reviewer, neighbors=neighbors)
         say(f"scope {queue.scope}: {len(queue.items):,} examples to review")
         say(f"the journal is {queue.journal.path}")

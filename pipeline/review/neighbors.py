@@ -1,6 +1,7 @@
-"""The texts most like one, by their words: how were twins of it labelled?"""
+"""The texts most like one, by their words or the user's vectors: how were twins labelled?"""
 
 import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +12,14 @@ from pipeline.corrections.queue import Queue
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
 from pipeline.models.ngrams import count_words, split_words, tfidf
+from pipeline.models.vectors import of_length_one
 
 NEIGHBORS = 5
 LEAST = 0.05  # cosine: below it two texts have nothing in common
 
 
 class Neighbor(NamedTuple):
-    """A text like another one. likeness: cosine of their TF-IDF, 0 to 1."""
+    """A text like another one. likeness: cosine of their TF-IDF or vectors, at most 1."""
 
     id: str
     given: str
@@ -26,26 +28,32 @@ class Neighbor(NamedTuple):
 
 
 class Neighbors:
-    """All texts of a scope by their words. They are read beside the page, which does not wait."""
+    """All texts of a scope by their words. They are read beside the page, which does not wait.
 
-    def __init__(self, run: Run, queue: Queue) -> None:
+    vectors: the file of the user's vectors of the scope, which then tell the likeness.
+    """
+
+    def __init__(self, run: Run, queue: Queue, vectors: Path | None = None) -> None:
         self.queue = queue
         self.ids: list[str] = []
         self.texts: list[str] = []
-        self._vectors: sparse.csr_matrix | None = None
-        self._thread = threading.Thread(target=self._read, args=(run,), daemon=True)
+        self._vectors: sparse.csr_matrix | np.ndarray | None = None
+        self._thread = threading.Thread(target=self._read, args=(run, vectors), daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
         """Return when all texts are read."""
         self._thread.join()
 
-    def _read(self, run: Run) -> None:
+    def _read(self, run: Run, vectors: Path | None) -> None:
         table = artifacts.load_table(run.examples, ["id", "split", "text"])
         if self.queue.scope != "all":
             splits = table.column("split").to_numpy(zero_copy_only=False)
             table = table.filter(pa.array(splits == self.queue.scope))
         self.ids, self.texts = (table.column(name).to_pylist() for name in ("id", "text"))
+        if vectors is not None:
+            self._vectors = of_length_one(artifacts.load_array(vectors))
+            return
         counts = count_words(split_words(table.column("text").combine_chunks()), longest=1)
         if counts.shape[1]:
             self._vectors = tfidf(counts, np.ones(counts.shape[0], bool))
@@ -58,8 +66,9 @@ class Neighbors:
         """Return (n,) cosines with the text at a position of the scope; None if none are known."""
         if position is None or self._vectors is None:
             return None
-        row = self._vectors[[position]].toarray()[0]
-        return np.asarray(self._vectors @ row)
+        row = self._vectors[[position]]
+        dense = row if isinstance(row, np.ndarray) else row.toarray()
+        return np.asarray(self._vectors @ dense[0])
 
     def likeness(self, id_: str) -> np.ndarray | None:
         """Return (items,) how like an item each item of the queue is, None while unknown."""

@@ -26,7 +26,8 @@ from pipeline.frame.errors import DataError
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import SCOPES, Run
 from pipeline.models.folds import FoldPlans, plan_folds
-from pipeline.models.members import Corpus, Finder, Member
+from pipeline.models.judges import Corpus
+from pipeline.models.members import Finder, Member
 from tests.tiny import load_tiny
 
 WORDS = {"member": "words", "longest": 2, "min_df": 2, "max_features": 25, "C": [1.0]}

@@ -10,15 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import sparse
 
 from pipeline.frame.section import imported
-from pipeline.models import members
-from pipeline.models.members import (
-    FINDERS,
-    MEMBERS,
-    Corpus,
-    code_of_finder,
-    frequent,
-    named,
-)
+from pipeline.models import judges, members
+from pipeline.models.judges import Corpus, frequent
+from pipeline.models.members import FINDERS, MEMBERS, code_of_finder, named
 
 WORDS = {"member": "words", "longest": 2, "min_df": 2, "max_features": None, "C": [1.0]}
 CHARACTERS = WORDS | {"member": "characters", "shortest": 2}
@@ -58,7 +52,7 @@ def test_a_finder_trains_the_model_only_if_it_asks_it() -> None:
 def test_the_code_of_an_ensemble_is_that_of_its_members() -> None:
     assert code_of_finder(make_finder(CHARACTERS, MODEL)) == [
         "pipeline.compute.finders:by_ensemble",
-        "pipeline.models.members:judge_characters",
+        "pipeline.models.judges:judge_characters",
     ]
 
 
@@ -82,9 +76,9 @@ def test_a_corpus_is_read_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> N
         return pa.array(["good film", "good plot"])
 
     for name in ("count_words", "count_characters"):
-        real = getattr(members, name)
+        real = getattr(judges, name)
         monkeypatch.setattr(
-            members,
+            judges,
             name,
             lambda *a, _real=real, _name=name, **o: done.append(_name) or _real(*a, **o),
         )

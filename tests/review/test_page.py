@@ -3,9 +3,11 @@ import re
 import socket
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipeline.frame.errors import ConfigError
+from pipeline.review.neighbors import Neighbors
 from pipeline.review.security import MAX_BODY, check_host
 from tests.guard import PATIENCE
 from tests.review.site import Site, given_of, make_examples, tags
@@ -381,3 +383,14 @@ def _pages_with(serve_run, payloads: list[str]) -> list[str]:
     pages.append(site.ask("/")[1])
     site.journal.unlink()
     return pages
+
+
+def test_vectors_of_the_user_tell_which_texts_are_like_one(site: Site, tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(80, 3))
+    vectors[[5, 44]] = [[2, 2, 0], [1, 1, 0.01]]
+    np.save(tmp_path / "all.npy", vectors)
+    near = Neighbors(site.run, site.page.queue, tmp_path / "all.npy")
+    near.wait()
+    (first, *_) = near.nearest("train/5")
+    assert first.id == "test/44" and first.likeness == pytest.approx(1, abs=1e-3)
+    assert near.likeness("train/5")[site.page.queue.places["test/44"]] == pytest.approx(1, abs=1e-3)
