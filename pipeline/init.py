@@ -3,8 +3,6 @@
 import functools
 import itertools
 import re
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -13,21 +11,24 @@ import pyarrow as pa
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.compute.trial import Tried, try_members
+from pipeline.compute.trial import try_members
+from pipeline.config.describe import (
+    describe,
+    describe_script,
+    describe_trial,
+    describe_unread,
+)
 from pipeline.config.json_schema import schema_hint
 from pipeline.config.load import RUN_NAME, load_config
 from pipeline.config.suggest import (
-    FOLDS,
     SEED,
     UNREAD_SETTINGS,
     suggest_settings,
     suggest_values,
-    suggest_words,
 )
 from pipeline.config.template import Notes, as_yaml, commented_yaml
 from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
 from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
-from pipeline.data.scripts import is_unspaced, scripts_of
 from pipeline.data.sources import Dataset, read_examples
 from pipeline.data.vectors import read_vectors
 from pipeline.frame.cli import command_line, run_command
@@ -35,7 +36,6 @@ from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.files import atomic_write
 from pipeline.frame.messages import for_terminal, short, shown
 from pipeline.frame.terminal import say
-from pipeline.models.members import VECTORS
 
 MOST_TEXTS, MOST_CHARACTERS = 50_000, 30_000_000  # that tell lengths, words, worth of members
 MIN_TEXTS = 2
@@ -231,75 +231,6 @@ def check_sizes(data: Path, class_names: list[str], sizes: np.ndarray) -> None:
             f"{short(data)}: too few different texts to train on in {', '.join(names)}{more}; "
             f"each class needs {MIN_TEXTS} (copies count once); add texts, merge or delete it"
         )
-
-
-def describe(guess: Guess, examples: Examples, sizes: np.ndarray) -> list[str]:
-    """Return what was found, one fact a line.
-
-    Args:
-        sizes: (classes,) see training_sizes.
-    """
-    splits = Counter(examples.splits)
-    classes = Counter(examples.class_names[label] for label in examples.labels.tolist())
-    counts = ", ".join(f"{shown(name)} {count:,}" for name, count in classes.most_common(8))
-    counts += f" and {len(classes) - 8} more" if len(classes) > 8 else ""
-    section = guess.section
-    lines = [f"examples     {len(examples.texts):,}: {splits['train']:,} train, "
-             f"{splits['test']:,} test ({section['split']['by']}; {guess.reasons['split']})",
-             f"classes      {len(examples.class_names)}: {counts}"]  # fmt: skip
-    if "text_columns" in section:
-        others = ", ".join(f"{shown(n)} ({c} different)" for n, c in guess.other_labels.items())
-        also = f"; also possible: {others}; choose with --label" if others else ""
-        lines += [f"text         {some(section['text_columns'])}",
-                  f"label        {shown(section['label_column'])}{also}"]  # fmt: skip
-        lines += [f"id           {shown(section['id_column'])}"] if section["id_column"] else []
-    for key in ("encoding", "quoting"):
-        if key in guess.reasons:
-            lines.append(f"{key:<12} {section[key]}: {guess.reasons[key]}")
-    return lines + _small_classes(examples.class_names, sizes)
-
-
-def describe_script(texts: pa.Array) -> list[str]:
-    """Return which scripts the texts are in and what a word of them is; none for plain English."""
-    if suggest_words(texts) == "ascii":
-        return []
-    strings = texts.to_pylist()
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in scripts_of(strings).items())
-    what = "a character is a word, there are no spaces" if is_unspaced(strings) else "words"
-    return [f"script       {shares}: {what}; case and composed letters by Unicode's rules"]
-
-
-def describe_unread(guess: Guess) -> list[str]:
-    """Return what the file and its folder hold and nothing will read, one kind a line."""
-    lines = [f"not read     {kind}: {some(names)}" for kind, names in guess.unread.items()]
-    if guess.nested:
-        lines.insert(0, f"not read     {some(guess.nested)} (lists and objects inside a record)")
-    return lines
-
-
-def some(names: Sequence[str], most: int = 6) -> str:
-    """Return the first names of a list, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(shown, names[:most])) + more
-
-
-def _small_classes(class_names: list[str], sizes: np.ndarray) -> list[str]:
-    """Return a line about classes that not every fold can hold out, or none."""
-    few = np.flatnonzero(sizes < FOLDS).tolist()
-    if not few:
-        return []
-    names = ", ".join(f"{shown(class_names[place], 20)} ({sizes[place]})" for place in few[:3])
-    names += f" and {len(few) - 3} more" if len(few) > 3 else ""
-    return [f"few          {names}: so few texts say little about their own labels"]
-
-
-def describe_trial(tried: list[Tried]) -> list[str]:
-    """Return what each member of the finder is worth on held-out texts, the best one first."""
-    ranked = sorted(tried, key=lambda each: each.log_loss)
-    words = [f"{t.name} {t.accuracy:.3f} right, log loss {t.log_loss:.3f}" for t in ranked]
-    if all(each.name != VECTORS for each in tried):
-        words.append("and the model")
-    return [f"finder       an ensemble: {'; '.join(words)}"]
 
 
 # --- the file -------------------------------------------------------------------------------

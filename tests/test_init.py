@@ -16,6 +16,7 @@ from pipeline.data.guess import Chosen, guess_dataset
 from pipeline.data.prepared import Labels
 from pipeline.data.sources import read_examples
 from pipeline.frame.errors import ConfigError, DataError
+from pipeline.init import make_config
 from pipeline.models.folds import check_folds
 from tests.tiny import command
 
@@ -359,3 +360,31 @@ def test_command(tmp_path: Path) -> None:
     again = command("init", data, "--output", output)
     assert again.returncode == 2
     assert "exists already" in again.stderr
+
+
+SEVERAL = [["news"], ["sport"], ["news", "sport"], ["tech", "sport"], ["tech"]] * 8
+
+
+def test_several_labels_a_text_are_said_with_the_way_on(tmp_path: Path) -> None:
+    texts = [f"this is text number {n} of the file" for n in range(40)]
+    joined = table(("message", texts), ("topics", [";".join(labels) for labels in SEVERAL]))
+    lines = [json.dumps({"message": t, "topics": s}) for t, s in zip(texts, SEVERAL, strict=True)]
+    (tmp_path / "lists.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    for path in (write(tmp_path / "joined.csv", joined), tmp_path / "lists.jsonl"):
+        for named in (Chosen(), Chosen(label="topics")):
+            config = tmp_path / f"{path.stem}{bool(named.label)}.yaml"
+            with pytest.raises((ConfigError, DataError), match="yes/no column for each class"):
+                make_config(config, path, named)
+
+
+def test_labels_of_several_annotators_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [f"the {'parcel late' if n % 2 else 'praise good'} number {n}" for n in range(20)]
+    rows = [(t, ["good", "bad"][n % 2 if (n + w) % 7 else 0], f"person {w}")
+            for n, t in enumerate(texts) for w in range(3)]  # fmt: skip
+    columns = zip(("text", "label", "worker"), zip(*rows, strict=True), strict=True)
+    path = write(tmp_path / "many.csv", table(*((name, list(v)) for name, v in columns)))
+    make_config(tmp_path / "many.yaml", path, Chosen())
+    said = capsys.readouterr().out
+    assert "a text has 3.0 labels by 'worker'" in said and "of 20 texts different ones" in said

@@ -20,6 +20,7 @@ LABEL_NAMES = (
     *("sentiment", "intent", "topic", "emotion", "genre", "tag"),
     *("department", "queue", "type", "kind", "y"),  # names of other things, too
 )
+SEVERAL_NAMES = {*LABEL_NAMES, *(f"{name}s" for name in LABEL_NAMES), "categories", "classes"}
 TEXT_NAMES = {"title", "headline", "subject", "text", "review", "description", "body", "content"}
 TEXT_NAMES |= {"sentence", "comment", "message", "tweet", "document", "abstract", "question"}
 ID_NAMES = ("id", "uid", "guid", "key", "row_id", "doc_id", "text_id", "review_id", "example_id")

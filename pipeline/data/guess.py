@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.data.columns import (
     ID_NAMES,
     LABEL_NAMES,
+    SEVERAL_NAMES,
     SPLIT_COLUMNS,
     TEXT_NAMES,
     WORDS_OF_ID,
@@ -28,7 +29,7 @@ from pipeline.data.guess_split import (
     split_of_column,
     train_and_test,
 )
-from pipeline.data.labels import FOUND, most_derived
+from pipeline.data.labels import FOUND, ONE_LABEL, find_several, most_derived
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.messages import short, shown
 
@@ -120,6 +121,9 @@ def _guess_columns(
     guess = Guess({"source": section["source"], "path": str(path), **section}, nested=nested)
     if not labels or not texts:
         what = "no column looks like a label beside a text"
+        lists = [name for name in nested if name.strip().lower() in SEVERAL_NAMES]
+        if several := [*lists, *(n for n in free if n not in texts and is_several(free[n]))]:
+            what = f"{shown(several[0])} holds several labels a text; {ONE_LABEL}"
         guess.decide["text_columns" if labels else "label_column"] = what
     label, texts = labels[0] if labels else TO_DECIDE, texts or [TO_DECIDE]
     id_column = chosen.id or guess_id(free, taken=[label, *texts])
@@ -142,6 +146,11 @@ def _guess_columns(
     others = [name for name in labels[1:] if name not in (*texts, id_column)]
     guess.other_labels = {name: columns[name].different for name in others}
     return guess
+
+
+def is_several(column: Column) -> bool:
+    """Return whether the values of a column are several labels each."""
+    return not column.many and find_several(column.values) is not None
 
 
 def _of_columns(names: list[str]) -> dict[str, str]:
@@ -176,7 +185,7 @@ def check_chosen(path: Path, columns: Columns, nested: list[str], chosen: Chosen
         if column in nested:
             hint = "name another column"
             if option == "--label":
-                hint = "one label a text is read: write a yes/no column for each class, check each"
+                hint = ONE_LABEL
             raise ConfigError(f"{option} {shown(column)}: holds nested values; {hint}")
         if column not in columns:
             known = {name.strip().lower(): name for name in columns}

@@ -1,9 +1,11 @@
 """Labels as written -> class names and class indices."""
 
 import difflib
+import itertools
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
@@ -15,6 +17,8 @@ INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 WHOLE_FLOAT = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 FRACTION = re.compile(r"-?[0-9]*\.[0-9]+([eE][-+]?[0-9]+)?")
 MOST_CLASSES, FEW_CLASSES = 1000, 10
+SEPARATORS = (";", "|", ",")  # of several labels in one, as in "sports;politics"
+ONE_LABEL = "one label a text is read: write a yes/no column for each class, check each"
 FOUND = "found"  # classes as found, however many
 # What is written in several ways and read as one: quotes, minus, blanks, styles of emoji.
 SAME_MARKS = (
@@ -99,6 +103,26 @@ def find_alike(labels: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
+def find_several(labels: Collection[str]) -> str | None:
+    """Return a label that is several, as "a;b" or "['a', 'b']" is; None where labels are one each.
+
+    Most labels with a separator are made of parts that are in other labels, too: "Arts, Crafts"
+    and "A|B" of a hierarchy are not.
+    """
+    lists = [label for label in labels if label.startswith("[") and label.endswith("]")]
+    if lists and len(lists) == len(labels):
+        return max(lists, key=lambda label: label.count(","))
+    for mark in SEPARATORS:
+        joined = [label for label in labels if mark in label]
+        parts_of = {label: {part.strip() for part in label.split(mark)} for label in joined}
+        known = Counter(itertools.chain.from_iterable(parts_of.values()))
+        known.update(label for label in labels if mark not in label)
+        mixed = [each for each in joined if all(known[part] > 1 for part in parts_of[each])]
+        if len(mixed) > 1 and 2 * len(mixed) > len(joined):
+            return mixed[0]
+    return None
+
+
 def how_alike(label: str, other: str) -> str:
     """Return in words what two labels that are alike differ by."""
     if label.strip().casefold() == other.strip().casefold():
@@ -177,6 +201,9 @@ def _derived(values: Collection[str], count: int, most: int, fault: Fault) -> Na
         one, other = told_apart(*pair)
         what = f"label {one} differs from {other} {how_alike(*pair)}"
         raise fault(pair[0], what, "make them equal, or list both in dataset.classes")
+    if several := find_several(values):
+        what = f"label {shown(several)} is several labels"
+        raise fault(several, what, f"{ONE_LABEL}; or list all combinations in dataset.classes")
     value = next(iter(values))
     if len(values) == 1:
         raise fault(value, f"label {shown(value)} is the only one", "2 classes are needed")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.yaml_file import load_yaml, plain
-from pipeline.data.labels import find_alike, resolve_labels
+from pipeline.data.labels import find_alike, find_several, resolve_labels
 from pipeline.data.sources import read_examples
 from pipeline.frame.errors import DataError
 from tests.data.sources import dataset
@@ -69,6 +69,33 @@ def test_a_label_is_named_in_its_own_letters_and_told_from_its_like() -> None:
     )
     composed = refusal("cafe\u0301", ["caf\u00e9", "坏"])
     assert r"label 'cafe\u0301' is not" in composed and r"did you mean 'caf\xe9'?" in composed
+
+
+SEVERAL = [
+    ["a;b", "b;c", "a", "c"],
+    ["sport|news", "news|tech", "tech", "sport|tech"],
+    ["good, cheap", "cheap", "good", "bad"] * 2 + ["bad, cheap"],
+    ["['a', 'b']", "['a']", "[]"],
+]
+ONE_EACH = [
+    ["Arts, Crafts & Sewing", "Toys & Games", "Clothing, Shoes", "Books"],
+    ["sci|med", "sci|space", "talk|guns"],  # a hierarchy
+    ["a;b", "a", "b"],  # one odd name
+    ["yes", "no"],
+]
+
+
+@pytest.mark.parametrize("labels", SEVERAL)
+def test_several_labels_a_text_are_refused_with_the_way_on(labels: list[str]) -> None:
+    with pytest.raises(DataError, match=r"is several labels; .* yes/no column for each class"):
+        resolve_labels(labels, classes=None, place=str, column="label")
+    names, _ = resolve_labels(labels, classes=sorted(set(labels)), place=str, column="label")
+    assert names == sorted(set(labels))
+
+
+@pytest.mark.parametrize("labels", ONE_EACH)
+def test_one_label_a_text_may_hold_a_separator(labels: list[str]) -> None:
+    assert find_several(labels) is None
 
 
 def test_labels_that_differ_are_not_alike() -> None:
