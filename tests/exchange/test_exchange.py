@@ -327,13 +327,16 @@ def test_a_label_changed_in_argilla_is_a_decision(queue, tmp_path):
 
 def test_every_format_says_itself_what_it_is():
     assert {name for name, row in formats().items() if row.read} == set(MODULES)
-    assert {name for name, row in formats().items() if not row.read} == {"dataset"}
+    read_only = {name for name, row in formats().items() if not row.read}
+    assert read_only == {"cleanlab", "dataset", "spacy"}
     assert [name for name, row in formats().items() if row.push] == ["huggingface"]
     assert all(row.does for row in formats().values())
 
 
 def test_an_unknown_format_is_refused_before_anything_is_read(tmp_path):
-    with pytest.raises(ConfigError, match="--format 'xls': must be one of argilla, argilla1, csv"):
+    with pytest.raises(
+        ConfigError, match="--format 'xls': must be one of argilla, argilla1, cleanlab, "
+    ):
         export(tmp_path / "none.yaml", "xls")
 
 
