@@ -19,7 +19,7 @@ from pipeline.config.describe import (
     describe_unread,
 )
 from pipeline.config.json_schema import schema_hint
-from pipeline.config.load import RUN_NAME, load_config
+from pipeline.config.load import config_name, load_config, run_name
 from pipeline.config.suggest import (
     SEED,
     UNREAD_SETTINGS,
@@ -53,6 +53,12 @@ LabelOption = Annotated[
 IdOption = Annotated[
     str | None, typer.Option("--id", metavar="COLUMN", help="Column of unique ids.")
 ]
+ClassesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classes", metavar="NAME", help="A class, in order; may be repeated. Or: found."
+    ),
+]
 SplitOption = Annotated[
     str | None, typer.Option("--split", metavar="COLUMN", help="Column that says train or test.")
 ]
@@ -75,6 +81,7 @@ def init(
     id_column: IdOption = None,
     split: SplitOption = None,
     vectors: VectorsOption = None,
+    classes: ClassesOption = None,
 ) -> None:
     """Write a complete, commented config for a file of labelled texts.
 
@@ -84,7 +91,9 @@ def init(
     path = output or Path("configs") / f"{config_name(data)}.yaml"
     if path.exists():
         raise ConfigError(f"{path}: exists already; delete it, or write elsewhere with --output")
-    make_config(path, data, Chosen(text or (), label, id_column, split), vectors)
+    run_name(path)  # raises: it cannot name a run
+    chosen = Chosen(text or (), label, id_column, split, classes or ())
+    make_config(path, data, chosen, vectors)
     say(f"wrote {path}; look at it, then: {command_line('all', path)}")
 
 
@@ -116,29 +125,16 @@ def make_config(path: Path, data: Path, chosen: Chosen, vectors: Path | None = N
         num_classes=num_classes,
         seed=SEED,
     )
-    lines = describe(guess, examples, training_sizes(examples))
+    lines = describe(guess, examples, sample.sizes)
     lines += describe_script(sample.texts)
     if sample.vectors is not None:
         lines.append(
             f"vectors      {shown(str(vectors))}: {sample.vectors.shape[1]:,} numbers a text"
         )
+    if lost := examples.not_read.get("records"):
+        guess.unread["records"] = lost
     for line in [*lines, *describe_trial(tried), *describe_unread(guess)]:
         say(line)
-
-
-def config_name(data: Path) -> str:
-    """Return the name of the run: that of the file, with what a run name cannot hold replaced.
-
-    A link is not followed, and the name of a snapshot in the cache of Hugging Face is that of its
-    set: both would name the run after a hash.
-    """
-    path = data.resolve() if data.name in ("", "..") else data.absolute()
-    set_name = next((part for part in path.parts if part.startswith("datasets--")), "")
-    is_hash = re.fullmatch("[0-9a-f]{32,64}", path.name)
-    last = set_name.rpartition("--")[2] if is_hash and set_name else path.name
-    stem = last.split(".")[0] or "data"
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)[:64]
-    return name if RUN_NAME.fullmatch(name) else f"data{name}"[:64]
 
 
 def read_guessed(data: Path, guess: Guess) -> tuple[Examples | None, str]:
@@ -149,6 +145,8 @@ def read_guessed(data: Path, guess: Guess) -> tuple[Examples | None, str]:
     """
     if guess.decide:
         key, what = next(iter(guess.decide.items()))
+        if key == "encoding":
+            return None, what
         columns = guess.reasons["columns"].removeprefix("of: ")
         return (
             None,
@@ -181,11 +179,13 @@ def key_in_question(message: str, section: dict[str, Any]) -> str:
 class Sample(NamedTuple):
     """Some of the texts, all through the data.
 
-    texts: (n,). labels: (n,) class indices. vectors: (n, dim), None where there are none.
+    texts: (n,). labels: (n,) class indices. sizes: (classes,) of all data, see training_sizes.
+    vectors: (n, dim), None where there are none.
     """
 
     texts: pa.Array
     labels: np.ndarray
+    sizes: np.ndarray
     vectors: np.ndarray | None
 
 
@@ -201,7 +201,7 @@ def sample_texts(examples: Examples, vectors: Path | None) -> Sample:
     chosen[np.linspace(0, count - 1, most).astype(int)] = True
     texts = pa.array(itertools.compress(examples.texts, chosen), pa.large_string())
     known = None if vectors is None else read_vectors(vectors, examples.ids)[chosen]
-    return Sample(texts, examples.labels[chosen], known)
+    return Sample(texts, examples.labels[chosen], training_sizes(examples), known)
 
 
 def training_sizes(examples: Examples) -> np.ndarray:
@@ -264,7 +264,7 @@ def write_config(
     )
     settings = UNREAD_SETTINGS
     if examples is not None and sample is not None:
-        settings = suggest_settings(examples, sample.texts)
+        settings = suggest_settings(examples, sample.texts, sample.sizes)
     return head + commented_yaml(suggest_values(guess.section, settings, vectors), notes)
 
 

@@ -98,6 +98,7 @@ def prepare(context: Context) -> None:
     examples = read_examples(context.config.dataset, seed=context.config.seed)
     save_metadata(context.run, examples)  # of those that corrections leave out as well
     context.run.corrections.unlink(missing_ok=True)
+    context.notes["not_read"] = examples.not_read
     corrections, corrected = context.config.corrections, None
     if corrections is not None:
         source_fingerprint = fingerprint(examples)
@@ -119,6 +120,8 @@ def prepare(context: Context) -> None:
     artifacts.save_array(context.run.text_groups, groups)
     artifacts.save_json(context.run.dataset, description)
     say_what_was_read(context, description)
+    if lost := examples.not_read.get("records"):
+        context.progress.say(f"not read: records {lost[0]}")
 
 
 def say_what_was_read(context: Context, description: dict[str, Any]) -> None:

@@ -235,6 +235,39 @@ def test_options_of_the_command(tickets: Path, tmp_path: Path) -> None:
     assert "did you mean 'mood'" in done.stderr
 
 
+def test_classes_that_are_named_need_no_editing(tmp_path: Path) -> None:
+    """Labels that are refused unless they are declared: -1, and more classes than are usual."""
+    plus = write(tmp_path / "plus.csv", table(("text", TEXTS), ("label", ["1", "-1"] * 10)))
+    texts = [f"{text}, part {n}" for n in range(4) for text in TEXTS[:15]]
+    labels = [f"kind {n % 15:02}" for n in range(60)]
+    many = write(tmp_path / "many.csv", table(("text", texts), ("label", labels)))
+    for data, classes, expected in (
+        (plus, ["-1", "1"], ["-1", "1"]),
+        (plus, ["1", "-1"], ["1", "-1"]),
+        (many, ["found"], sorted(set(labels))),
+    ):
+        output = tmp_path / "mine.yaml"
+        options = [word for name in classes for word in ("--classes", name)]
+        done = command("init", data, "--output", output, *options)
+        assert done.returncode == 0, done.stderr
+        loaded = load_config(output)
+        examples = read_examples(loaded.config.dataset, seed=loaded.config.seed)
+        assert examples.class_names == expected
+        output.unlink()
+    done = command("init", plus, "--output", output, "--classes", "1")
+    assert done.returncode == 2
+    assert "at least 2 names" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["x" * 70 + ".yaml", "mine.yml.txt", "-mine.yaml", "a b.yaml"])
+def test_a_config_that_could_name_no_run_is_not_written(name: str, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", table(("text", TEXTS), ("label", LABELS)))
+    done = command("init", data, "--output", tmp_path / name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a config is named NAME.yaml" in done.stderr
+    assert not (tmp_path / name).exists()
+
+
 # --- classes that are too small ------------------------------------------------------------
 
 
@@ -265,16 +298,24 @@ def test_a_class_smaller_than_the_folds_is_named(texts: list[str], tmp_path: Pat
     assert (folds.all.folds, folds.train.folds) == (5, 5)
 
 
-def test_suggested_folds_pass_the_check_of_the_stage(tmp_path: Path) -> None:
-    """Copies in train and test, some with other labels: what init counts, crossval counts."""
+@pytest.mark.parametrize("largest", [40, 3, 2])
+def test_suggested_folds_pass_the_check_of_the_stage(largest: int, tmp_path: Path) -> None:
+    """Copies in train and test, some with other labels: what init counts, crossval counts.
+
+    And of classes that are all smaller than the usual folds.
+    """
     rows = [[f"text {n % 23}", "yes" if n % 3 else "no"] for n in range(60)]
+    if largest < 5:
+        rows = [[f"word{n} of a text", f"kind {n % 15:02}"] for n in range(15 * (largest + 1))]
     data = write(tmp_path / "data.csv", [["text", "label"], *rows])
     output = tmp_path / "mine.yaml"
-    assert command("init", data, "--output", output).returncode == 0
+    done = command("init", data, "--output", output, "--classes", "found")
+    assert done.returncode == 0, done.stderr
     config = load_config(output).config
     examples = read_examples(config.dataset, seed=config.seed)
     labels = Labels(examples.labels, np.array(examples.splits) == "train")
     check_folds(labels, group_texts(examples.texts), examples.class_names, config.crossval)
+    assert config.crossval.all.folds == min(5, largest)
 
 
 def test_no_columns(tmp_path: Path) -> None:

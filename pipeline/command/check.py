@@ -20,8 +20,8 @@ from pipeline.command.verdict import (
     percentage,
     save_baseline,
 )
-from pipeline.config.load import Loaded, load_config
-from pipeline.data.guess import Chosen
+from pipeline.config.load import Loaded, config_name, load_config
+from pipeline.data.guess import NOTHING, Chosen
 from pipeline.data.sources import read_examples
 from pipeline.frame import artifacts
 from pipeline.frame.cli import SetOption, run_command
@@ -31,13 +31,13 @@ from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
 from pipeline.frame.terminal import say
 from pipeline.init import (
+    ClassesOption,
     DataArgument,
     IdOption,
     LabelOption,
     SplitOption,
     TextOption,
     VectorsOption,
-    config_name,
     make_config,
 )
 from pipeline.run import run_stages
@@ -55,6 +55,7 @@ def check(
     id_column: IdOption = None,
     split: SplitOption = None,
     vectors: VectorsOption = None,
+    classes: ClassesOption = None,
     out: Annotated[
         Path | None, typer.Option(help=f"Folder for config and results; else {FOLDER}/ beside it.")
     ] = None,
@@ -83,7 +84,8 @@ def check(
     limit = None if max_wrong is None else percentage(max_wrong)
     known = None if against is None else load_baseline(against)
     folder = out or (data.parent if data.name else data.absolute().parent) / FOLDER
-    config = config_for(data, folder, Chosen(text or (), label, id_column, split), vectors)
+    chosen = Chosen(text or (), label, id_column, split, classes or ())
+    config = config_for(data, folder, chosen, vectors)
     loaded = load_config(config, set_ or [])
     run_stages(loaded, folder, upto=list(stages())[-1])
     run = Run(folder / loaded.run)
@@ -149,7 +151,7 @@ def config_for(data: Path, folder: Path, chosen: Chosen, vectors: Path | None = 
         ConfigError: the one that is there is for other data.
     """
     path = folder / f"{config_name(data)}.yaml"
-    if path.exists() and (chosen.options() or vectors):
+    if path.exists() and (chosen != NOTHING or vectors):
         path.replace(path.with_name(f"{path.name}.old"))
         say(f"{path} is written anew; what it was is in {path.name}.old")
     if not path.exists():

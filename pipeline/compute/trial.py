@@ -66,6 +66,8 @@ def try_members(
 ) -> list[Tried]:
     """Return what each member besides the model is worth on (a part of) the texts.
 
+    Of classes that are all smaller than the usual folds there are as many as the largest has texts.
+
     Args:
         labels: (texts,) class indices. vectors: (texts, dim) of the user's, None for none.
     """
@@ -75,7 +77,10 @@ def try_members(
     part, given = texts.take(pa.array(chosen)), labels[chosen]
     known = None if vectors is None else vectors[chosen]
     corpus = Corpus(lambda: part, None if known is None else lambda _: known)
-    plan = plan_folds(given, folds=TRIAL_FOLDS, shuffle=True, seed=seed)
+    folds = min(TRIAL_FOLDS, int(np.bincount(given).max()))
+    if folds < 2:  # of each class one text, in this part
+        return []
+    plan = plan_folds(given, folds=folds, shuffle=True, seed=seed)
     learned, found = np.ones(len(given), bool), []
     for name, member in named(finder.members):
         if member.member == MODEL:

@@ -84,6 +84,21 @@ def run_name(path: Path) -> str:
     return run
 
 
+def config_name(data: Path) -> str:
+    """Return the name of the run: that of the file, with what a run name cannot hold replaced.
+
+    A link is not followed, and the name of a snapshot in the cache of Hugging Face is that of its
+    set: both would name the run after a hash.
+    """
+    path = data.resolve() if data.name in ("", "..") else data.absolute()
+    set_name = next((part for part in path.parts if part.startswith("datasets--")), "")
+    is_hash = re.fullmatch("[0-9a-f]{32,64}", path.name)
+    last = set_name.rpartition("--")[2] if is_hash and set_name else path.name
+    stem = last.split(".")[0] or "data"
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)[:64]
+    return name if RUN_NAME.fullmatch(name) else f"data{name}"[:64]
+
+
 def _apply_overrides(
     values: dict[str, Any], overrides: list[str] | tuple[str, ...], problems: list[str]
 ) -> dict[Key, str]:

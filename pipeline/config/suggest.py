@@ -24,6 +24,7 @@ UNREAD_SETTINGS: dict[str, Any] = {
     "sequence_length": 200,
     "words": "unicode",
     "epochs": 20,
+    "folds": FOLDS,
     "finder": suggest_finder(10_000, 2, 5_000_000),
 }
 
@@ -36,7 +37,7 @@ def suggest_values(
     Args:
         vectors: a file of vectors of the texts: a linear model of them stands for the network.
     """
-    cross_validation = {"folds": FOLDS, "shuffle": True}  # the file may be sorted
+    cross_validation = {"folds": settings["folds"], "shuffle": True}  # the file may be sorted
     return {
         "seed": SEED,
         "dataset": dataset,
@@ -117,14 +118,14 @@ def with_vectors(settings: dict[str, Any], vectors: Path) -> dict[str, Any]:
     return finder | {"members": [m for m in finder["members"] if m["member"] != MODEL] + [member]}
 
 
-def suggest_settings(examples: Examples, texts: pa.Array) -> dict[str, Any]:
-    """Return max_tokens, sequence_length, words, epochs and the finder that suit the dataset.
+def suggest_settings(examples: Examples, texts: pa.Array, sizes: np.ndarray) -> dict[str, Any]:
+    """Return max_tokens, sequence_length, words, epochs, folds and the finder for a dataset.
 
     Words in fewer than 3 places are left out: a network learns a label error by heart from
     a word that occurs nowhere else.
 
     Args:
-        texts: some of the texts, which tell words and lengths.
+        texts: some of the texts, which tell words and lengths. sizes: (classes,) texts to train on.
     """
     kind = suggest_words(texts)
     words = split_words(texts, kind)
@@ -135,6 +136,7 @@ def suggest_settings(examples: Examples, texts: pa.Array) -> dict[str, Any]:
         "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
         "words": kind,
         "epochs": suggest_epochs(len(examples.texts), len(examples.class_names)),
+        "folds": min(FOLDS, int(sizes.max())),
         "finder": suggest_finder(
             len(examples.texts), len(examples.class_names), sum(map(len, examples.texts))
         ),

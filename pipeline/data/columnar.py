@@ -77,7 +77,8 @@ def records_of_batches(
     if not row:
         raise DataError(f"{short(path)}: has no records; name another file")
     names = class_names_of_schema(schema)
-    return Records(path, {**columns}, lambda i: f"{short(path)}: row {i}", names)
+    others = [name for name in dict.fromkeys(schema.names) if name not in wanted]
+    return Records(path, {**columns}, lambda i: f"{short(path)}: row {i}", names, others)
 
 
 def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:

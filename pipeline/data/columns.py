@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.columnar import is_simple
+from pipeline.data.columnar import class_names_of_schema, is_simple
 from pipeline.data.files import open_bytes
-from pipeline.data.form import SAMPLED, guess_form, has_header
+from pipeline.data.form import SAMPLED, Form, UnknownEncoding, guess_form, has_header
 from pipeline.data.records import Written
 from pipeline.data.scripts import count_words
 from pipeline.frame.errors import DataError
@@ -21,6 +21,7 @@ LABEL_NAMES = (
     *("department", "queue", "type", "kind", "y"),  # names of other things, too
 )
 SEVERAL_NAMES = {*LABEL_NAMES, *(f"{name}s" for name in LABEL_NAMES), "categories", "classes"}
+SURE_NAMES = LABEL_NAMES[:2]  # whatever is written there
 TEXT_NAMES = {"title", "headline", "subject", "text", "review", "description", "body", "content"}
 TEXT_NAMES |= {"sentence", "comment", "message", "tweet", "document", "abstract", "question"}
 ID_NAMES = ("id", "uid", "guid", "key", "row_id", "doc_id", "text_id", "review_id", "example_id")
@@ -29,6 +30,7 @@ KNOWN_NAMES = {*LABEL_NAMES, *TEXT_NAMES, *ID_NAMES, *SPLIT_COLUMNS}
 MOST_VALUES = 20_000  # different ones that are kept of a column; a column of classes has fewer
 CHUNK = 8192  # records at a time
 WORDS_OF_ID = 3  # at most, on average
+NO_ENCODING = "no encoding"
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Column:
 
     values: the different ones in their order, until there are more than MOST_VALUES. words: of
     the first values. repeats: whether one occurs twice; not looked for in a column of texts.
+    named: whether the file names the classes of its numbers.
     """
 
     count: int = 0
@@ -47,6 +50,7 @@ class Column:
     looked_at: int = 0
     repeats: bool = False
     nested: bool = False
+    named: bool = False
     _hashes: set[int] | None = field(default_factory=set)
 
     def take(self, values: Sequence[str | None]) -> None:
@@ -107,10 +111,22 @@ def names_of_texts(schema: Any) -> list[str]:
 def columns_of_csv(path: Path) -> tuple[dict[str, Any], Columns, dict[str, str]]:
     """Return what a config says of the form of a CSV file, its columns, and reasons.
 
+    Of a file in an encoding that is not known, the reason NO_ENCODING says where that is seen; its
+    columns are told by what of it is ASCII.
+
     Raises:
         DataError: see guess_form; or there are no two columns.
     """
-    form = guess_form(path)
+    try:
+        form = guess_form(path)
+    except UnknownEncoding as unread:
+        form = guess_form(path, encoding="latin-1")  # which reads any bytes
+        section, found, reasons = _columns_of_csv(path, form)
+        return section | {"encoding": "utf-8"}, found, reasons | {NO_ENCODING: str(unread)}
+    return _columns_of_csv(path, form)
+
+
+def _columns_of_csv(path: Path, form: Form) -> tuple[dict[str, Any], Columns, dict[str, str]]:
     with form.records(path) as records:
         sample = [record for record in islice(records, SAMPLED) if record]
     if len(sample) < 2 or len(sample[0]) < 2:
@@ -151,11 +167,13 @@ def columns_of_jsonl(path: Path) -> Columns:
     Lines that are no objects are left to the strict reader.
     """
     columns: Columns = {}
+    count = 0
     with open_bytes(path) as file:
         for chunk in _chunks(_objects(file)):
             for name in dict.fromkeys(name for record in chunk for name in record):
                 if name not in columns:
-                    columns[name] = Column()
+                    columns[name] = Column(missing=count)
+            count += len(chunk)
             for name, column in columns.items():
                 values = [record.get(name) for record in chunk]
                 column.nested |= any(isinstance(value, list | dict) for value in values)
@@ -189,8 +207,9 @@ def columns_of_arrow(
     Args:
         names: the columns to look at; None: all.
     """
+    with_names = class_names_of_schema(schema)
     columns = {
-        item.name: Column(nested=not is_simple(item.type))
+        item.name: Column(nested=not is_simple(item.type), named=item.name in with_names)
         for item in schema
         if names is None or item.name in names
     }

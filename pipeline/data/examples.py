@@ -21,6 +21,8 @@ class Examples:
     indices. texts: exactly as in the source. truth: (n,) true class indices where errors were
     planted, else None. place: row -> "reviews.csv:17", of a file. metadata: {column: (n,) values},
     for people alone. Ids, texts and metadata may lie on disk: read them in order, or a few.
+    not_read: what lies in the source and beside it and is no part of them, kind ("columns",
+    "files", ...) -> names.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Examples:
     truth: np.ndarray | None = None
     place: Callable[[int], str] | None = None
     metadata: dict[str, Sequence[str]] = field(default_factory=dict)
+    not_read: dict[str, list[str]] = field(default_factory=dict)
 
 
 def check_examples(examples: Examples) -> None:

@@ -53,7 +53,17 @@ def read_folder(dataset: FolderDataset, *, seed: int) -> Examples:
     if isinstance(split, SplitDrawn):
         names = draw_test_split(labels, test_fraction=split.test_fraction, seed=seed)
     check_splits(names, short(root))
-    return Examples(root.resolve().name, class_names, ids, names, labels, texts)
+    name, not_read = root.resolve().name, _not_read(folders, class_names, root)
+    return Examples(name, class_names, ids, names, labels, texts, not_read=not_read)
+
+
+def _not_read(folders: dict[str, Path], class_names: list[str], root: Path) -> dict[str, list[str]]:
+    """Return the folders that are there and no part of the examples."""
+    read = {folder / name for folder in folders.values() for name in class_names}
+    read |= {*folders.values()}
+    found = sorted(p for f in {root, *folders.values()} for p in f.iterdir() if p.is_dir())
+    names = [str(path.relative_to(root)) for path in found if path not in read]
+    return {"folders": names} if names else {}
 
 
 Files = list[tuple[str, int, Path]]

@@ -29,6 +29,10 @@ MOST_ODD = 0.1  # of what is not ASCII
 MIXED = 0.02  # of what is not ASCII and could be UTF-8, in a file that is not UTF-8
 
 
+class UnknownEncoding(DataError):
+    """A file is neither UTF-8 nor UTF-16, nor plainly of Western Europe."""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a CSV file is to be read, and why, where that was not plain."""
@@ -46,14 +50,16 @@ class Form:
             yield _reader(lines, self.delimiter, self.quoting)
 
 
-def guess_form(path: Path) -> Form:
-    """Return how a CSV file is to be read.
+def guess_form(path: Path, *, encoding: str | None = None) -> Form:
+    """Return how a CSV file is to be read; its encoding is guessed unless it is given.
 
     Raises:
-        DataError: it is neither UTF-8 nor UTF-16, nor plainly of Western Europe.
+        UnknownEncoding: see guess_encoding. DataError: it cannot be read.
     """
     reasons = {}
-    encoding, words = guess_encoding(path)
+    words: list[str] = []
+    if encoding is None:
+        encoding, words = guess_encoding(path)
     if words:
         reasons["encoding"] = f"not UTF-8; read so it says {', '.join(words)}"
     with open_text(path, encoding) as lines:
@@ -71,8 +77,8 @@ def guess_encoding(path: Path) -> tuple[str, list[str]]:
     """Return utf-8, utf-16 or cp1252, and of cp1252 some words that are not ASCII.
 
     Raises:
-        DataError: naming the first byte that is not UTF-8, in a file that is mixed or of another
-            encoding.
+        UnknownEncoding: naming the first byte that is not UTF-8, in a file that is mixed or of
+            another encoding. DataError: it cannot be read, or is no text.
     """
     with open_bytes(path) as file:
         start = file.read(DECODED)
@@ -85,10 +91,10 @@ def guess_encoding(path: Path) -> tuple[str, list[str]]:
         )
     try:
         check_encoding(path, "utf-8")
-    except DataError:
+    except DataError as error:
         words = words_of_cp1252(path)
         if not words:
-            raise
+            raise UnknownEncoding(str(error)) from None
         return "cp1252", words
     return "utf-8", []
 

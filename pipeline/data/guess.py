@@ -11,8 +11,10 @@ from typing import Any
 from pipeline.data.columns import (
     ID_NAMES,
     LABEL_NAMES,
+    NO_ENCODING,
     SEVERAL_NAMES,
     SPLIT_COLUMNS,
+    SURE_NAMES,
     TEXT_NAMES,
     WORDS_OF_ID,
     Column,
@@ -61,12 +63,13 @@ class Guess:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Columns that the user names; what is None or empty is guessed."""
+    """Columns and classes that the user names; what is None or empty is guessed."""
 
     text: Sequence[str] = ()
     label: str | None = None
     id: str | None = None
     split: str | None = None
+    classes: Sequence[str] = ()
 
     def options(self) -> list[tuple[str, str]]:
         """Return (option, column) of each column."""
@@ -76,6 +79,10 @@ class Chosen:
 
     def columns(self) -> list[str]:
         return [column for _, column in self.options()]
+
+    def classes_value(self) -> list[str] | str | None:
+        """Return what a config says of the classes."""
+        return FOUND if [*self.classes] == [FOUND] else [*self.classes] or None
 
 
 NOTHING = Chosen()
@@ -91,6 +98,7 @@ def guess_dataset(path: Path, chosen: Chosen = NOTHING) -> Guess:
     if path.is_dir():
         return guess_folder(path, chosen)
     section, columns, reasons = columns_of(path)
+    unread = reasons.pop(NO_ENCODING, "")
 
     def split_of(guess: Guess) -> Split:
         return guess_split(
@@ -99,6 +107,8 @@ def guess_dataset(path: Path, chosen: Chosen = NOTHING) -> Guess:
 
     guess = _guess_columns(path, section, columns, chosen, split_of)
     guess.reasons |= reasons
+    if unread:
+        guess.decide = {"encoding": unread}
     return guess
 
 
@@ -132,7 +142,8 @@ def _guess_columns(
         "label_column": label,
         "id_column": id_column,
         "metadata_columns": [],
-        "classes": None,
+        "classes": chosen.classes_value(),
+        "unlabelled": "refuse",
     }
     split = split_of(guess)
     guess.section["split"] = split.section
@@ -159,8 +170,14 @@ def _of_columns(names: list[str]) -> dict[str, str]:
 
 
 def _look_at_label(guess: Guess, column: Column) -> None:
+    if column.missing or (column.named and "-1" in column.values):
+        guess.section["unlabelled"] = "leave_out"
     found = sorted(column.values)
-    if are_many_classes(found, column.count) and not column.many:
+    if (
+        guess.section["classes"] is None
+        and are_many_classes(found, column.count)
+        and not column.many
+    ):
         guess.section["classes"] = FOUND
     guess.labels = found if len(found) <= MOST_LISTED else []
     count = f"more than {len(found)}" if column.many else str(len(found))
@@ -210,7 +227,8 @@ def guess_labels(columns: Columns) -> list[str]:
         return not column.many and 1 < column.different <= most and column.different < column.count
 
     few = [n for n in columns if could_be(n, max(10, columns[n].count ** 0.5))]
-    some = [n for n in columns if n in few or could_be(n, columns[n].count / FEWEST_A_CLASS)]
+    fewest = {n: 2 if n.strip().lower() in SURE_NAMES else FEWEST_A_CLASS for n in columns}
+    some = [n for n in columns if n in few or could_be(n, columns[n].count / fewest[n])]
     usual = [name for known in LABEL_NAMES for name in some if name.strip().lower() == known]
     unlikely = {*SPLIT_COLUMNS, *ID_NAMES}
     others = [name for name in few if name.strip().lower() not in unlikely and name not in usual]
@@ -279,7 +297,7 @@ def guess_folder(path: Path, chosen: Chosen) -> Guess:
             "source": "folder",
             "path": str(path),
             "split": split,
-            "classes": None,
+            "classes": chosen.classes_value(),
             "encoding": "utf-8",
             "strip": False,
             "order": "name",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.data.columns import Column, Columns, columns_of, columns_of_arrow
 from pipeline.data.labels import whole_number
-from pipeline.data.splits import SPLIT_NAMES, TEST_NAMES, TRAIN_NAMES
+from pipeline.data.splits import SPLIT_NAMES, TEST_NAMES, TRAIN_NAMES, splits_beside
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.messages import shown
 
@@ -80,7 +80,7 @@ def guess_split(
 
 def _split_by_file(path: Path, section: dict[str, Any]) -> Split:
     """Return the split by a file beside `path` that is named as its test split, else drawn."""
-    beside = {file.name: file.name for file in _splits_beside(path)}
+    beside = {file.name: file.name for file in splits_beside(path)}
     lower = {name.lower(): name for name in beside}
     for test in TEST_NAMES:
         name = lower.get(re.sub("train(ing)?", test, path.name.lower()))
@@ -94,21 +94,6 @@ def _split_by_file(path: Path, section: dict[str, Any]) -> Split:
         beside[name] = f"{name} (it lacks {lacks})"
     unread = {"files": [*beside.values()]} if beside else {}
     return Split(dict(DRAWN), "no column or second file says it", unread)
-
-
-def _splits_beside(path: Path) -> list[Path]:
-    """Return the files in the same folder, of the same kind, that are named as splits are."""
-    files = sorted(path.absolute().parent.iterdir())
-    same = [f for f in files if f.name != path.name and _kind(f) == _kind(path) and f.is_file()]
-    return [file for file in same if _words(file) & {*SPLIT_NAMES}]
-
-
-def _kind(path: Path) -> list[str]:
-    return [suffix.lower() for suffix in path.suffixes[-2:] if suffix.lower() != ".gz"][-1:]
-
-
-def _words(path: Path) -> set[str]:
-    return set(re.split(r"[^a-z]+", path.name.lower()))
 
 
 def _lacks(path: Path, section: dict[str, Any]) -> str:

@@ -59,7 +59,8 @@ def resolve_labels(
 
     if blank := [value for value in first if not likeness(value)]:
         what = f"label {shown(blank[0])} is blank"
-        raise fault(blank[0], what, "label the row, or delete it", blank)
+        remedy = "label the row, delete it, or set dataset.unlabelled: leave_out"
+        raise fault(blank[0], what, remedy, blank)
     if isinstance(classes, dict):
         names, name_of = _mapped(first, classes, fault)
     elif isinstance(classes, list):

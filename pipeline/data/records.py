@@ -9,7 +9,7 @@ import difflib
 import json
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any, Literal
@@ -28,13 +28,14 @@ QUOTING: dict[Quoting, Any] = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_N
 class Records:
     """Columns of a file: for each column that was asked for, its values as written.
 
-    place: record number (from 0) -> "reviews.csv:17".
+    place: record number (from 0) -> "reviews.csv:17". others: columns that were not asked for.
     """
 
     path: Path
     columns: dict[str, Sequence[str]]
     place: Callable[[int], str]
     class_names: dict[str, list[str]]  # of integer columns whose file names their classes
+    others: Sequence[str] = ()
     kept: "array[int] | None" = None  # numbers of the records in the file, where some are left out
 
     def __len__(self) -> int:
@@ -46,15 +47,18 @@ class Records:
 
     def without(self, column: str, values: Collection[str]) -> "Records":
         """Return the records that have none of `values` in a column."""
-        kept = array("q", (n for n, v in enumerate(self.columns[column]) if v not in values))
+        rows = array("q", (n for n, v in enumerate(self.columns[column]) if v not in values))
         chosen = bytearray(len(self))
-        for number in kept:
-            chosen[number] = 1
+        for row in rows:
+            chosen[row] = 1
         columns = {
             name: StoredTexts(compress(texts, chosen)) for name, texts in self.columns.items()
         }
-        return Records(
-            self.path, {**columns}, lambda i: self.place(kept[i]), self.class_names, kept
+        return replace(
+            self,
+            columns={**columns},
+            place=lambda i: self.place(rows[i]),
+            kept=array("q", (self.numbers[row] for row in rows)),
         )
 
 
@@ -112,9 +116,9 @@ def read_csv(
                 column.append(fields[index])
     if not lines:
         raise DataError(f"{short(path)}: has a header and no records; name another file")
-    return Records(
-        path, dict(zip(wanted, values, strict=True)), lambda i: f"{short(path)}:{lines[i]}", {}
-    )
+    others = [name for name in dict.fromkeys(names) if name not in wanted]
+    found = dict(zip(wanted, values, strict=True))
+    return Records(path, {**found}, lambda i: f"{short(path)}:{lines[i]}", {}, others)
 
 
 def _put_back(
@@ -202,21 +206,22 @@ def read_jsonl(path: Path, wanted: list[str], *, optional: Collection[str] = ())
             is null, a list or an object, or half of a surrogate pair.
     """
     columns = {name: StoredTexts() for name in wanted}
-    number, unseen = 0, set(optional)
+    number, keys = 0, set[str]()
     with open_bytes(path) as file:
         for number, line in _json_lines(path, file):
             record = _json_record(
                 path, number, decode(line, path, "utf-8", line=number, can_be_set=False)
             )
-            unseen -= record.keys()
+            keys.update(record)
             for name, values in columns.items():
                 is_there = name not in optional or record.get(name) is not None
                 values.append(_json_value(path, number, name, record) if is_there else "")
     if not number:
         raise DataError(f"{short(path)}: has no records; name another file")
-    if unseen:
+    if unseen := set(optional) - keys:
         raise DataError(f"{short(path)}: no record has the key {shown(min(unseen))}; correct it")
-    return Records(path, {**columns}, lambda i: f"{short(path)}:{i + 1}", {})
+    others = sorted(keys.difference(wanted))
+    return Records(path, {**columns}, lambda i: f"{short(path)}:{i + 1}", {}, others)
 
 
 def _json_lines(path: Path, file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -123,6 +123,9 @@ class TableDataset(Section):
         ),
     ]
 
+    unlabelled: Annotated[
+        Literal["refuse", "leave_out"], about("rows without a label: refuse | leave_out")
+    ] = "refuse"
     split: Any  # which kinds there are depends on the source
 
 

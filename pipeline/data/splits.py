@@ -1,6 +1,8 @@
 """Which examples are train and which are test."""
 
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -54,3 +56,21 @@ def check_splits(splits: list[str], name: str) -> None:
     for split in ("train", "test"):
         if split not in splits:
             raise DataError(f"{name}: has no {split} examples; correct dataset.split")
+
+
+def splits_beside(path: Path) -> list[Path]:
+    """Return the files in the same folder, of the same kind, that are named as splits are."""
+    try:
+        files = sorted(path.absolute().parent.iterdir())
+    except OSError:  # a folder that one may enter and not list
+        return []
+    same = [f for f in files if f.name != path.name and _kind(f) == _kind(path) and f.is_file()]
+    return [file for file in same if _words(file) & {*SPLIT_NAMES}]
+
+
+def _kind(path: Path) -> list[str]:
+    return [suffix.lower() for suffix in path.suffixes[-2:] if suffix.lower() != ".gz"][-1:]
+
+
+def _words(path: Path) -> set[str]:
+    return set(re.split(r"[^a-z]+", path.name.lower()))

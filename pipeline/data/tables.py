@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.data.columnar import read_parquet
 from pipeline.data.examples import Examples, group_texts
 from pipeline.data.huggingface import read_split, saved_splits
-from pipeline.data.labels import FOUND, named_numbers, resolve_labels
+from pipeline.data.labels import FOUND, likeness, named_numbers, resolve_labels
 from pipeline.data.records import Records, read_csv, read_jsonl
 from pipeline.data.sources import (
     CsvDataset,
@@ -24,7 +24,7 @@ from pipeline.data.sources import (
     SplitDrawn,
     TableDataset,
 )
-from pipeline.data.splits import check_splits, draw_test_split, name_splits
+from pipeline.data.splits import check_splits, draw_test_split, name_splits, splits_beside
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import more_rows, short, shown
 from pipeline.frame.scratch import StoredTexts
@@ -50,13 +50,13 @@ def read_csv_dataset(dataset: CsvDataset, *, seed: int) -> Examples:
 
 def read_jsonl_dataset(dataset: JsonlDataset, *, seed: int) -> Examples:
     """Return the examples of a file of JSON lines; see read_table."""
-    read = functools.partial(read_jsonl, optional=dataset.metadata_columns)
+    read = functools.partial(read_jsonl, optional=_optional(dataset))
     return read_table(dataset, _read_files(dataset, read), seed=seed)
 
 
 def read_parquet_dataset(dataset: ParquetDataset, *, seed: int) -> Examples:
     """Return the examples of a Parquet file; see read_table."""
-    read = functools.partial(read_parquet, optional=dataset.metadata_columns)
+    read = functools.partial(read_parquet, optional=_optional(dataset))
     return read_table(dataset, _read_files(dataset, read), seed=seed)
 
 
@@ -70,26 +70,31 @@ def read_saved_dataset(dataset: HuggingFaceDataset, *, seed: int) -> Examples:
         chosen = {name: name for name in files if name not in split.left_out}
     if not chosen:
         raise DataError(f"{short(path)}: dataset.split.left_out leaves nothing; shorten it")
-    optional = dataset.metadata_columns
+    optional = _optional(dataset)
     parts = [
         (name, read_split(path, files, saved, names, optional=optional))
         for name, saved in chosen.items()
     ]
-    return read_table(dataset, parts, seed=seed)
+    left = [name for name in files if name not in chosen.values()]
+    return read_table(dataset, parts, seed=seed, left=left)
 
 
-def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
+def read_table(
+    dataset: TableDataset, parts: Parts, *, seed: int, left: Sequence[str] = ()
+) -> Examples:
     """Return the examples of a table in the order of its records, the training file first.
 
     Ids are the id column, or "train/17" for record 17 of the training split; where the split is
     a column or drawn, "NAME/17" for record 17 of NAME.csv, whatever its split.
 
     Args:
-        parts: (name for the ids, records) of each part that was read.
+        parts: (name for the ids, records) of each part that was read. left: splits that were not.
 
     Raises:
         DataError: see pipeline.data.records and pipeline.data.labels; or an id is not unique.
     """
+    read = parts
+    parts = [(name, _labelled(dataset, part)) for name, part in parts]
     starts = list(itertools.accumulate((len(part) for _, part in parts), initial=0))
 
     def place(row: int) -> str:
@@ -118,8 +123,54 @@ def read_table(dataset: TableDataset, parts: Parts, *, seed: int) -> Examples:
     texts = [column(name) for name in dataset.text_columns]
     name = Path(dataset.path).name
     joined = join_texts(texts)
-    metadata = {name: column(name) for name in dataset.metadata_columns}
-    return Examples(name, class_names, ids, splits, labels, joined, place=place, metadata=metadata)
+    return Examples(
+        name,
+        class_names,
+        ids,
+        splits,
+        labels,
+        joined,
+        place=place,
+        metadata={name: column(name) for name in dataset.metadata_columns},
+        not_read=_not_read(dataset, read, parts, left),
+    )
+
+
+def _labelled(dataset: TableDataset, records: Records) -> Records:
+    """Return the records that have a label, where the others are to be left out.
+
+    -1 is none where a file names the classes of its numbers: so `datasets` writes it.
+
+    Raises:
+        DataError: none has one.
+    """
+    if dataset.unlabelled == "refuse":
+        return records
+    column = dataset.label_column
+    none = {value for value in set(records.columns[column]) if not likeness(value)}
+    none |= {"-1"} if column in records.class_names else set()
+    labelled = records.without(column, none)
+    if not len(labelled):
+        raise DataError(f"{short(records.path)}: no record has a label; name another file")
+    return labelled
+
+
+def _not_read(
+    dataset: TableDataset, read: Parts, kept: Parts, left: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return what lies in the files and beside them and is no part of the examples."""
+    path, split = Path(dataset.path), dataset.split
+    second = Path(getattr(split, "test_path", path)).absolute()
+    lost = sum(len(part) for _, part in read) - sum(len(part) for _, part in kept)
+    others = dict.fromkeys(name for _, part in read for name in part.others)
+    beside = [] if path.is_dir() else [file for file in splits_beside(path) if file != second]
+    found = {
+        "records": [f"{lost:,} without a label"] if lost else [],
+        "columns": [name for name in others if name != getattr(split, "column", None)],
+        "splits": [*(left or getattr(split, "left_out", ()))],
+        "files": [file.name for file in beside],
+    }
+    return {kind: names for kind, names in found.items() if names}
 
 
 def _read_files(
@@ -153,6 +204,12 @@ def _names_in_files(dataset: TableDataset, parts: Parts) -> list[str] | None:
                 "them with one list of names"
             )
     return found[0]
+
+
+def _optional(dataset: TableDataset) -> list[str]:
+    """Return the columns in which a value may be missing."""
+    label = [dataset.label_column] if dataset.unlabelled == "leave_out" else []
+    return [*dataset.metadata_columns, *label]
 
 
 def _wanted(dataset: TableDataset) -> list[str]:

@@ -21,6 +21,7 @@ from pipeline.study.conclusions import say_difference
 
 WORDS_A_SECOND, SECONDS_A_DECISION = 4.0, 5.0
 WORDS_A_WIDE_CHARACTER = 0.6
+MOST_NAMES = 20  # of what was not read, of a kind
 TYPICAL = 100  # issues a person looks at in one go
 OUT_OF_DATE = "not in the files of this run, which an earlier version made: run make all again"
 
@@ -46,12 +47,16 @@ def looked_at(m: Material) -> Answer:
         f"the smallest class has {sizes.min():,}, the largest {sizes.max():,}.",
         f"Judged by {judges(m)}, each text by models that did not learn it.",
     ]
-    notes += read_from(m.loaded.config.dataset)
+    notes += read_from(m.loaded.config.dataset, m.records["prepare"].get("not_read"))
     return Answer("What was looked at?", f"{texts} in {classes}", notes)
 
 
-def read_from(dataset: Any) -> list[str]:
-    """Say what of the source was read, and so what was not."""
+def read_from(dataset: Any, not_read: dict[str, list[str]] | None) -> list[str]:
+    """Say what of the source was read, and what that is in it, and beside it, was not.
+
+    Args:
+        not_read: as prepare says it; None in a run of an earlier version.
+    """
     said = dataset.model_dump()
 
     def names(*keys: str) -> str:
@@ -59,16 +64,29 @@ def read_from(dataset: Any) -> list[str]:
         return ", ".join(map(str, found if isinstance(found, list) else [found]))
 
     texts, labels = names("text_columns", "text_keys"), names("label_column", "label_key")
+    said_rest = rest_of(not_read)
     if not texts:
-        return []
+        return [said_rest] if not_read else []
     split = said.get("split") or {}
     given = [split[key] for key in ("column", "train", "test", "test_path") if split.get(key)]
     also = f", splits from {', '.join(map(str, given))}" if given else ""
-    left_out = split.get("left_out") or []
-    rest = f" (splits left out: {', '.join(left_out)})" if left_out else ""
     about = names("metadata_columns")
-    kept = f" but {about}, for people alone" if about else ""
-    return [f"Read: texts from {texts}, labels from {labels}{also}. Nothing else{kept}{rest}."]
+    also += f", and for people alone {about}" if about else ""
+    return [f"Read: texts from {texts}, labels from {labels}{also}. {said_rest}".strip()]
+
+
+def rest_of(not_read: dict[str, list[str]] | None) -> str:
+    """Say what was not read."""
+    if not not_read:
+        return "" if not_read is None else "Nothing else."
+    kinds = [f"{kind} {some(names)}" for kind, names in not_read.items()]
+    return f"Not read: {'; '.join(kinds)}."
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(name or "without a name" for name in names[:MOST_NAMES]) + more
 
 
 def judges(m: Material) -> str:

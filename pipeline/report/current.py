@@ -10,8 +10,12 @@ from pipeline.frame.run import Run
 
 
 def made_from(run: Run) -> dict[str, Any]:
-    """Return the hashes of what a report is made from: the last stage's record, and the study."""
-    files = {"evaluate": run.stage("evaluate") / RECORD, "study": run.study / "study.json"}
+    """Return the hashes of what a report is made from: the study, and the records of two stages.
+
+    That of evaluate stands for all that was computed, that of prepare says what was not read.
+    """
+    files = {stage: run.stage(stage) / RECORD for stage in ("prepare", "evaluate")}
+    files |= {"study": run.study / "study.json"}
     return {name: sha256_file(path) if path.exists() else None for name, path in files.items()}
 
 

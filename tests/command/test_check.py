@@ -38,6 +38,9 @@ def test_a_config_is_written_once_and_kept_as_it_was_edited(
     assert load_config(path).config.seed == 123456
     assert (folder / "tickets.yaml.old").read_text(encoding="utf-8") == edited
 
+    assert config_for(tickets, folder, Chosen(classes=["found"])) == path
+    assert load_config(path).config.dataset.classes == "found"
+
 
 def test_a_config_for_other_data_is_refused(tickets: Path) -> None:
     folder = tickets.parent / "label-errors"

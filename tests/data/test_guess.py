@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import TypeAdapter
 
+from pipeline.config.load import config_name
 from pipeline.data.guess import Chosen, guess_dataset
 from pipeline.data.sources import Dataset, read_examples
 from pipeline.frame.errors import ConfigError, DataError
-from pipeline.init import config_name, read_guessed
+from pipeline.init import read_guessed
 
 TEXTS = [f"the text with number {n} of this file" for n in range(40)]
 LABELS = ["good", "bad"] * 20
@@ -82,7 +83,10 @@ def test_other_encodings_are_refused(encoding: str, tmp_path: Path) -> None:
     rows = rows_of(*(f"{OTHERS[encoding]} {n}" for n in range(9)))
     path = write(tmp_path / "data.csv", rows, encoding=encoding)
     with pytest.raises(DataError, match=r"data\.csv:2: byte \d+ .* is not utf-8; save it as UTF-8"):
-        guess_dataset(path)
+        read(path)
+    guess = guess_dataset(path)  # with what has to be decided, and with all that can be told
+    assert "data.csv:2: byte" in guess.decide["encoding"]
+    assert (guess.section["text_columns"], guess.section["label_column"]) == (["text"], "label")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,8 @@ def test_a_byte_of_another_encoding_in_utf_8_is_refused(
     lines = [f"un caf\u00e9 {n},bad\n".encode() for n in range(before)]
     path.write_bytes(b"text,label\n" + b"".join(lines) + stray)
     with pytest.raises(DataError, match=rf"data\.csv:{before + 2}: byte"):
-        guess_dataset(path)
+        read(path)
+    assert [*guess_dataset(path).decide] == ["encoding"]
 
 
 def test_some_utf_8_in_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
@@ -106,7 +111,8 @@ def test_some_utf_8_in_a_file_of_another_encoding_is_refused(tmp_path: Path) -> 
     assert guess_dataset(path).section["encoding"] == "cp1252"
     path.write_bytes(b"text,label\n" + b"".join(lines) + "un th\u00e9,good\n".encode())
     with pytest.raises(DataError, match=r"data\.csv:2: byte"):
-        guess_dataset(path)
+        read(path)
+    assert [*guess_dataset(path).decide] == ["encoding"]
 
 
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF16_LE])
@@ -243,9 +249,86 @@ def test_records_with_other_keys(tmp_path: Path) -> None:
     assert read(path).texts == TEXTS
     records[0] = {"text": TEXTS[0]}  # the label is not in the first record, and nowhere else lost
     path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
-    assert guess_dataset(path).section["label_column"] == "label"
+    section = guess_dataset(path).section
+    assert (section["label_column"], section["unlabelled"]) == ("label", "leave_out")
+    assert read(path).texts == TEXTS[1:]
+    dataset = TypeAdapter(Dataset).validate_python(section | {"unlabelled": "refuse"})
     with pytest.raises(DataError, match=r"data\.jsonl:1: has no key 'label'.*give every record"):
+        read_examples(dataset, seed=1)
+
+
+# --- rows without a label -----------------------------------------------------------------
+
+WITHOUT = {0, 7, 8}  # rows
+
+
+def write_unlabelled(folder: Path, kind: str) -> Path:
+    """Write a file of TEXTS in which the rows WITHOUT have no label."""
+    lines = [
+        {"text": t} | ({} if n in WITHOUT else {"label": LABELS[n]}) for n, t in enumerate(TEXTS)
+    ]
+    if kind in ("key", "late"):
+        head = [{"text": f"early {n}"} for n in range(9000)] if kind == "late" else []
+        path = folder / "data.jsonl"
+        path.write_text("\n".join(map(json.dumps, [*head, *lines])), encoding="utf-8")
+        return path
+    column = pa.array([line.get("label") for line in lines])
+    features = {"label": {"_type": "ClassLabel", "names": ["bad", "good"]}}
+    about = {"huggingface": json.dumps({"info": {"features": features}})}
+    if kind == "-1":
+        numbers = [-1 if n in WITHOUT else n % 2 for n in range(len(TEXTS))]
+        table = pa.table({"text": TEXTS, "label": numbers}).replace_schema_metadata(about)
+    else:
+        table = pa.table({"text": TEXTS, "label": column})
+    pq.write_table(table, folder / "data.parquet")
+    return folder / "data.parquet"
+
+
+@pytest.mark.parametrize("kind", ["key", "late", "null", "-1"])
+def test_rows_without_a_label_are_left_out_and_counted(kind: str, tmp_path: Path) -> None:
+    path = write_unlabelled(tmp_path, kind)
+    section = guess_dataset(path).section
+    assert section["unlabelled"] == "leave_out"
+    examples = read(path)
+    kept = [n for n in range(len(TEXTS)) if n not in WITHOUT]
+    first = 9000 if kind == "late" else 0
+    assert examples.texts == [TEXTS[n] for n in kept]
+    assert examples.ids == [f"data/{first + n}" for n in kept]  # of the file, whoever is left out
+    assert examples.place is not None
+    assert examples.place(0).endswith(str(first + 2) if path.suffix == ".jsonl" else "row 1")
+    assert examples.not_read == {"records": [f"{first + 3:,} without a label"]}
+    dataset = TypeAdapter(Dataset).validate_python(section | {"unlabelled": "refuse"})
+    with pytest.raises(DataError, match=r"label|null"):
+        read_examples(dataset, seed=1)
+
+
+def test_blank_labels_are_refused_until_they_are_said_to_be_none(tmp_path: Path) -> None:
+    rows = rows_of()
+    rows[3][1], rows[5][1] = "", " \u200b"
+    path = write(tmp_path / "data.csv", rows)
+    with pytest.raises(DataError, match=r"data\.csv:4: .* blank .*dataset\.unlabelled: leave_out"):
         read(path)
+    section = guess_dataset(path).section | {"unlabelled": "leave_out"}
+    examples = read_examples(TypeAdapter(Dataset).validate_python(section), seed=1)
+    assert examples.not_read == {"records": ["2 without a label"]}
+    assert examples.ids[2:4] == ["data/3", "data/5"]
+
+
+def test_rows_without_a_label_after_splits_that_are_left_out(tmp_path: Path) -> None:
+    """Ids and places are those of the file after both."""
+    rows = rows_of()
+    parts = ["part", *(("train", "val", "test")[n % 3] for n in range(len(rows) - 1))]
+    rows = [[*row, part] for row, part in zip(rows, parts, strict=True)]
+    path = write(tmp_path / "data.csv", rows)
+    rows[3 + 1][1] = ""
+    path = write(tmp_path / "data.csv", rows)
+    section = guess_dataset(path).section | {"unlabelled": "leave_out"}
+    examples = read_examples(TypeAdapter(Dataset).validate_python(section), seed=1)
+    kept = [n for n in range(len(rows) - 1) if n % 3 != 1 and n != 3]
+    assert examples.ids == [f"data/{n}" for n in kept]
+    assert examples.place is not None
+    assert [examples.place(n) for n in range(len(kept))] == [f"{path}:{n + 2}" for n in kept]
+    assert examples.not_read == {"records": ["1 without a label"], "splits": ["val"]}
 
 
 def test_many_classes_are_no_list_in_the_config(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pipeline.config.load import load_config
 from pipeline.corrections.findings import duration
 from pipeline.data.sources import Dataset
 from pipeline.frame import artifacts
+from pipeline.frame.record import load_record, save_record
 from pipeline.report.answers import first_page, read_from, reading_seconds
 from pipeline.report.figures import accuracy_curves, class_ranges, confusion
 from pipeline.report.markdown import escaped, quoted, sentence, summary_markdown
@@ -66,11 +67,29 @@ def test_what_was_read_is_said_and_so_what_was_not() -> None:
         "split": split,
     }
     dataset: Any = TypeAdapter(Dataset).validate_python(section)
-    assert read_from(dataset) == [
-        "Read: texts from title, body, labels from topic, splits from part, a, b. Nothing else "
-        "(splits left out: dev)."
+    read = "Read: texts from title, body, labels from topic, splits from part, a, b."
+    assert read_from(dataset, None) == [read]
+    assert read_from(dataset, {}) == [f"{read} Nothing else."]
+    left = {"columns": ["", *map(str, range(24))], "splits": ["dev"], "files": ["val.csv"]}
+    numbers = ", ".join(map(str, range(19)))
+    assert read_from(dataset, left) == [
+        f"{read} Not read: columns without a name, {numbers} and 5 more; splits dev; files val.csv."
     ]
-    assert read_from(load_config(Path("configs/sample.yaml")).config.dataset) == []
+    sample = load_config(Path("configs/sample.yaml")).config.dataset
+    assert read_from(sample, {}) == []
+    assert read_from(sample, {"folders": ["train/unsup"]}) == ["Not read: folders train/unsup."]
+
+
+def test_what_prepare_did_not_read_stands_on_the_page(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    folder = toy.run.stage("prepare")
+    save_record(folder, load_record(folder) | {"not_read": {"columns": ["<i>when"]}})
+    told = next(
+        answer
+        for answer in first_page(gather(toy.loaded, toy.run, toy.metrics))
+        if answer.question == "What was looked at?"
+    )
+    assert told.notes[-1] == "Not read: columns <i>when."
 
 
 def test_a_run_of_an_earlier_version_says_what_is_missing(make_toy: MakeToy) -> None:

@@ -271,14 +271,14 @@ def test_the_command_makes_the_page_and_says_what_it_is_made_from(
     assert {path: path.read_bytes() for path in stages} == stages
 
 
-@pytest.mark.parametrize("change", ["evaluate", "study", "page"])
+@pytest.mark.parametrize("change", ["prepare", "evaluate", "study", "page"])
 def test_a_page_made_from_other_files_is_not_current(make_toy: MakeToy, change: str) -> None:
     toy = make_toy()
     page_of(toy)
     artifacts.save_json(toy.run.report_made_from, made_from(toy.run))
     assert report_is_current(toy.run)
-    if change == "evaluate":
-        folder = toy.run.stage("evaluate")
+    if change in ("prepare", "evaluate"):
+        folder = toy.run.stage(change)
         save_record(folder, load_record(folder) | {"wall_seconds": 2.0})
     elif change == "study":
         artifacts.save_json(toy.run.study / "study.json", {})
