@@ -59,3 +59,11 @@ def test_every_guard_is_proved_by_a_test_that_exists() -> None:
             assert f"def {name}(" in source, part
             named += 1
     assert named >= 15
+
+
+def test_pictures_are_shown_and_small() -> None:
+    """A page of a repository is read on a telephone, too."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for picture in (ROOT / "docs").glob("*.png"):
+        assert f'src="docs/{picture.name}"' in readme
+        assert picture.stat().st_size < 150_000
