@@ -9,7 +9,14 @@ import pytest
 from pipeline.data.rows import TokenRows
 from pipeline.frame import artifacts
 from pipeline.models import batches
-from pipeline.models.batches import Bags, Block, PoolLayout, TrainingData, skip_draws
+from pipeline.models.batches import (
+    Bags,
+    Block,
+    PoolLayout,
+    TrainingData,
+    draw_once,
+    skip_draws,
+)
 
 TOKENS = np.array([[3, 3, 5, 0, 0], [1, 1, 1, 1, 1], [4, 3, 2, 1, 0]], np.uint16)
 
@@ -53,6 +60,24 @@ def test_dropout_numbers_have_the_mean_and_variance_of_dropped_positions(
     assert abs(values.mean() - count) < 5 * np.sqrt(expected / distinct)
     assert abs(values.var() / expected - 1) < 5 * np.sqrt(4 / distinct)
     np.testing.assert_allclose(values * keep, np.rint(values * keep), atol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.3, 0.5, 0.7, 0.8, 0.999, 1.0])
+def test_one_token_is_dropped_by_the_numbers_numpy_would_use(keep: float) -> None:
+    fast, numpys = np.random.default_rng(4), np.random.default_rng(4)
+    drawn = draw_once(fast, keep, (5000, 16))
+    np.testing.assert_array_equal(drawn, numpys.binomial(np.ones((5000, 1), int), keep, (5000, 16)))
+    assert fast.random() == numpys.random()
+
+
+@pytest.mark.parametrize("present", [[1], [2, 5], [1, 2, 9]])
+def test_the_pool_is_drawn_from_the_same_numbers_row_by_row(present: list[int]) -> None:
+    layout = PoolLayout.of(np.array(present))
+    fast, numpys = np.random.default_rng(4), np.random.default_rng(4)
+    counts = np.repeat(layout.present, layout.sizes)[:, None]
+    expected = numpys.binomial(counts, 0.8, (len(counts), 4)) / (0.8 * 7)
+    pool = layout.draw(fast, keep=0.8, positions=7, dim=4)
+    np.testing.assert_array_equal(pool, expected.astype(np.float32))
 
 
 def test_components_and_texts_are_dropped_independently() -> None:
