@@ -173,8 +173,9 @@ def print_top(run: Run, count: int) -> None:
     width = shutil.get_terminal_size((100, 24)).columns
     for issue in itertools.islice(artifacts.read_issues(run.issues("all")), count):
         labels = f"{issue['given_label']} → {issue['suggested_label']}"
-        confidence = f"given label: {float(issue['self_confidence']):.1%}"
-        say(f"{issue['rank']:>4}  {labels}   {confidence}   {issue['id']}")
+        calibrated = issue["probability_wrong"]
+        wrong = f"   wrong: {float(calibrated):.0%}, calibrated" if calibrated else ""
+        say(f"{issue['rank']:>4}  {labels}{wrong}   {issue['id']}")
         words = " ".join(readable(issue["text"]).split())
         room = width - 6
         say(f"      {words if len(words) <= room else words[: room - 1] + '…'}")
