@@ -1,6 +1,5 @@
 """Look at a file of labelled texts and write a complete, commented config for it."""
 
-import functools
 import itertools
 import re
 from pathlib import Path
@@ -27,18 +26,23 @@ from pipeline.config.suggest import (
     suggest_values,
 )
 from pipeline.config.template import Notes, as_yaml, commented_yaml
-from pipeline.data.examples import Examples, check_examples, count_per_class, group_texts
+from pipeline.data.examples import (
+    Examples,
+    check_examples,
+    leave_out_small_classes,
+    training_sizes,
+)
 from pipeline.data.guess import TO_DECIDE, Chosen, Guess, guess_dataset
 from pipeline.data.sources import Dataset, read_examples
 from pipeline.data.vectors import read_vectors
 from pipeline.frame.cli import command_line, run_command
 from pipeline.frame.errors import ConfigError, DataError
 from pipeline.frame.files import atomic_write
-from pipeline.frame.messages import for_terminal, short, shown
+from pipeline.frame.messages import for_terminal, short, shown, some
 from pipeline.frame.terminal import say
 
 MOST_TEXTS, MOST_CHARACTERS = 50_000, 30_000_000  # that tell lengths, words, worth of members
-MIN_TEXTS = 2
+MIN_TEXTS, MOST_LEFT_OUT = 2, 0.2  # texts of a class; share of all that may be left out for it
 
 DataArgument = Annotated[
     Path, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, or a folder.")
@@ -131,8 +135,7 @@ def make_config(path: Path, data: Path, chosen: Chosen, vectors: Path | None = N
         lines.append(
             f"vectors      {shown(str(vectors))}: {sample.vectors.shape[1]:,} numbers a text"
         )
-    if lost := examples.not_read.get("records"):
-        guess.unread["records"] = lost
+    guess.unread |= {k: v for k, v in examples.not_read.items() if k in ("records", "classes")}
     for line in [*lines, *describe_trial(tried), *describe_unread(guess)]:
         say(line)
 
@@ -162,11 +165,15 @@ def read_guessed(data: Path, guess: Guess) -> tuple[Examples | None, str]:
     try:
         examples = read_examples(dataset, seed=SEED)
         check_examples(examples)
-        check_sizes(data, examples.class_names, training_sizes(examples))
+        rest = leave_out_small_classes(examples, MIN_TEXTS)
+        check_left_out(data, examples, rest)
     except DataError as error:
         guess.decide[key_in_question(str(error), guess.section)] = str(error)
         return None, str(error)
-    return examples, ""
+    if len(rest.ids) < len(examples.ids):
+        guess.section["min_class_size"] = MIN_TEXTS
+        guess.reasons["min_class_size"] = f"leaves out {some(rest.not_read['classes'])}"
+    return rest, ""
 
 
 def key_in_question(message: str, section: dict[str, Any]) -> str:
@@ -204,32 +211,18 @@ def sample_texts(examples: Examples, vectors: Path | None) -> Sample:
     return Sample(texts, examples.labels[chosen], training_sizes(examples), known)
 
 
-def training_sizes(examples: Examples) -> np.ndarray:
-    """Return (classes,) how many texts of each there are to train on, copies counted once.
-
-    The smaller of the numbers that the two cross-validations have: over all, and inside train.
-    """
-    train = np.array([split == "train" for split in examples.splits])
-    groups, labels = group_texts(examples.texts), examples.labels
-    count = functools.partial(count_per_class, num_classes=len(examples.class_names))
-    everywhere = count(labels, groups=groups)
-    sizes: np.ndarray = np.minimum(everywhere, count(labels[train], groups=groups[train]))
-    return sizes
-
-
-def check_sizes(data: Path, class_names: list[str], sizes: np.ndarray) -> None:
-    """Stop on a class that no number of folds can divide: no config would do for it.
+def check_left_out(data: Path, examples: Examples, rest: Examples) -> None:
+    """Stop where leaving out the classes that no number of folds can divide leaves too little.
 
     Raises:
         DataError: naming the classes.
     """
-    small = np.flatnonzero(sizes < MIN_TEXTS).tolist()
-    if small:
-        names = [f"{shown(class_names[place], 16)} ({sizes[place]})" for place in small[:3]]
-        more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+    lost = len(examples.ids) - len(rest.ids)
+    if len(rest.class_names) < 2 or lost > MOST_LEFT_OUT * len(examples.ids):
         raise DataError(
-            f"{short(data)}: too few different texts to train on in {', '.join(names)}{more}; "
-            f"each class needs {MIN_TEXTS} (copies count once); add texts, merge or delete it"
+            f"{short(data)}: too few different texts to train on in the classes "
+            f"{some(rest.not_read['classes'])}; each needs {MIN_TEXTS} (copies count once); add "
+            "texts, merge classes, or name another column with --label"
         )
 
 

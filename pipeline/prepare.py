@@ -19,6 +19,7 @@ from pipeline.data.sources import (
     source_calls_tensorflow,
 )
 from pipeline.frame import artifacts
+from pipeline.frame.messages import some
 from pipeline.frame.run import Run
 from pipeline.frame.stage import Context, Stage
 
@@ -120,8 +121,9 @@ def prepare(context: Context) -> None:
     artifacts.save_array(context.run.text_groups, groups)
     artifacts.save_json(context.run.dataset, description)
     say_what_was_read(context, description)
-    if lost := examples.not_read.get("records"):
-        context.progress.say(f"not read: records {lost[0]}")
+    for kind in ("records", "classes"):
+        if lost := examples.not_read.get(kind):
+            context.progress.say(f"not read: {kind} {some(lost)}")
 
 
 def say_what_was_read(context: Context, description: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -277,12 +278,29 @@ def with_class(path: Path, *texts: str) -> Path:
     return write(path, [["text", "label"], *rows, *([text, "rare"] for text in texts)])
 
 
-@pytest.mark.parametrize("texts", [["alone"], ["the same text"] * 10])
-def test_a_class_that_no_folds_can_divide_is_refused(texts: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("texts", [["alone"], ["the same text"] * 3])
+def test_a_class_that_no_folds_can_divide_is_left_out(texts: list[str], tmp_path: Path) -> None:
     output = tmp_path / "mine.yaml"
     done = command("init", with_class(tmp_path / "data.csv", *texts), "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert f"not read     classes: 'rare ({len(texts)})'" in done.stdout
+    loaded = load_config(output)
+    assert loaded.config.dataset.min_class_size == 2
+    examples = read_examples(loaded.config.dataset, seed=1)
+    assert examples.class_names == ["no", "yes"]
+    assert examples.not_read["classes"] == [f"rare ({len(texts)})"]
+    assert Counter(examples.labels.tolist()) == {0: 20, 1: 20}
+    assert all(text.startswith(("yes", "no")) for text in examples.texts)
+    assert examples.place is not None and examples.place(39).endswith("data.csv:41")
+
+
+def test_classes_are_not_left_out_where_that_is_much_of_the_data(tmp_path: Path) -> None:
+    output = tmp_path / "mine.yaml"
+    path = with_class(tmp_path / "data.csv", *["the same text"] * 30)
+    done = command("init", path, "--output", output, "--text", "text", "--label", "label")
     assert done.returncode == 3
-    assert "too few different texts to train on in 'rare' (1); each class needs 2" in done.stderr
+    assert "too few different texts to train on in the classes 'rare (30)'" in done.stderr
+    assert "with --label" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert f"marked DECIDE in {output}" in done.stderr
     assert "  # DECIDE: " in output.read_text(encoding="utf-8")

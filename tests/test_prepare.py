@@ -123,3 +123,18 @@ def test_a_test_set_that_was_trained_on_is_told(
     said = capsys.readouterr().out
     assert "80 examples, 2 classes ('a', 'b'), 40 extra copies, 40 texts in both" in said
     assert "warning: 100% of the test examples have a text that is also in train" in said
+
+
+def test_small_classes_are_left_out_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "texts.csv"
+    lines = [f"{name} number {n},{name}" for n in range(20) for name in ("no", "yes")]
+    path.write_text("\n".join(["text,label", "alone,maybe", *lines, "again,perhaps", ""]))
+    section = KEYS["csv"] | {"source": "csv", "path": str(path), "min_class_size": 2}
+    run_stage("prepare", load_tiny(f"dataset={json.dumps(section)}"), tmp_path / "results")
+    (folder,) = (tmp_path / "results").iterdir()
+    description = artifacts.load_json(Run(folder).dataset)
+    assert description["class_names"] == ["no", "yes"]
+    assert description["num_examples"] == 40
+    assert "not read: classes 'maybe (1)', 'perhaps (1)'" in capsys.readouterr().out

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,7 @@ from pipeline.config.suggest import FOLDS, suggest_words
 from pipeline.data.examples import Examples, group_texts, varies
 from pipeline.data.guess import Guess
 from pipeline.data.scripts import is_unspaced, scripts_of
-from pipeline.frame.messages import shown
+from pipeline.frame.messages import shown, some
 from pipeline.models.members import VECTORS
 
 SEVERAL_LABELS = 1.5  # a text, on average: with more the rows are labels of annotators
@@ -78,12 +77,6 @@ def describe_unread(guess: Guess) -> list[str]:
     if guess.nested:
         lines.insert(0, f"not read     {some(guess.nested)} (lists and objects inside a record)")
     return lines
-
-
-def some(names: Sequence[str], most: int = 6) -> str:
-    """Return the first names of a list, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(shown, names[:most])) + more
 
 
 def _small_classes(class_names: list[str], sizes: np.ndarray) -> list[str]:

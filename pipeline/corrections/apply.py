@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.corrections.decision import Source
 from pipeline.corrections.journal import ANY_CONFIG, Journal
 from pipeline.corrections.votes import consensus, disagree
-from pipeline.data.examples import Examples
+from pipeline.data.examples import Examples, leave_out
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
 from pipeline.frame.run import Run
@@ -113,23 +113,6 @@ def apply_journal(
         | _summary(examples, changes),
         reviewed={key: counts[key] for key in ("keep", "relabel", "drop", "open", "disagreements")},
         notes=[*journal.notes, *_superseded_note(path, journal)],
-    )
-
-
-def leave_out(examples: Examples, rows: list[int]) -> Examples:
-    """Return the examples without `rows`; the others keep their ids and their order."""
-    if not rows:
-        return examples
-    gone = set(rows)
-    left = [row for row in range(len(examples.ids)) if row not in gone]
-    return replace(
-        examples,
-        ids=[examples.ids[row] for row in left],
-        splits=[examples.splits[row] for row in left],
-        labels=examples.labels[left],
-        texts=[examples.texts[row] for row in left],
-        metadata={name: [v[row] for row in left] for name, v in examples.metadata.items()},
-        truth=None if examples.truth is None else examples.truth[left],
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +56,58 @@ def check_examples(examples: Examples) -> None:
                 f"{examples.name}: all {count:,} {split} examples are {name}, and "
                 "each split needs 2 classes; correct dataset.split, or add texts of the others"
             )
+
+
+def leave_out(examples: Examples, rows: Sequence[int]) -> Examples:
+    """Return the examples without `rows`; the others keep their ids and their order."""
+    if not len(rows):
+        return examples
+    gone, place = set(rows), examples.place
+    left = [row for row in range(len(examples.ids)) if row not in gone]
+    return replace(
+        examples,
+        ids=[examples.ids[row] for row in left],
+        splits=[examples.splits[row] for row in left],
+        labels=examples.labels[left],
+        texts=[examples.texts[row] for row in left],
+        metadata={name: [v[row] for row in left] for name, v in examples.metadata.items()},
+        truth=None if examples.truth is None else examples.truth[left],
+        place=None if place is None else lambda row: place(left[row]),
+    )
+
+
+def leave_out_small_classes(examples: Examples, least: int) -> Examples:
+    """Return the examples without the classes that have under `least` texts to train on.
+
+    Their names are gone too, and in not_read; the others keep their order.
+    """
+    small = training_sizes(examples) < least
+    if not small.any():
+        return examples
+    kept, labels, names = np.flatnonzero(~small), examples.labels, examples.class_names
+    counts = np.bincount(labels, minlength=len(small))
+    gone = [f"{names[k]} ({counts[k]:,})" for k in np.flatnonzero(small).tolist()]
+    rest = leave_out(examples, np.flatnonzero(small[labels]).tolist())
+    return replace(
+        rest,
+        class_names=[names[place] for place in kept.tolist()],
+        labels=np.searchsorted(kept, rest.labels).astype(labels.dtype),
+        not_read=examples.not_read | {"classes": gone},
+    )
+
+
+def training_sizes(examples: Examples) -> np.ndarray:
+    """Return (classes,) how many texts of each there are to train on, copies counted once.
+
+    The smaller of the numbers that the two cross-validations have: over all, and inside train.
+    """
+    train = np.array([split == "train" for split in examples.splits])
+    groups, labels = group_texts(examples.texts), examples.labels
+    num_classes = len(examples.class_names)
+    everywhere = count_per_class(labels, num_classes=num_classes, groups=groups)
+    inside = count_per_class(labels[train], num_classes=num_classes, groups=groups[train])
+    sizes: np.ndarray = np.minimum(everywhere, inside)
+    return sizes
 
 
 def group_texts(texts: Iterable[str]) -> np.ndarray:

@@ -144,6 +144,7 @@ def _guess_columns(
         "metadata_columns": [],
         "classes": chosen.classes_value(),
         "unlabelled": "refuse",
+        "min_class_size": 1,
     }
     split = split_of(guess)
     guess.section["split"] = split.section
@@ -298,6 +299,7 @@ def guess_folder(path: Path, chosen: Chosen) -> Guess:
             "path": str(path),
             "split": split,
             "classes": chosen.classes_value(),
+            "min_class_size": 1,
             "encoding": "utf-8",
             "strip": False,
             "order": "name",

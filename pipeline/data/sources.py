@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipeline.data.examples import Examples
+from pipeline.data.examples import Examples, leave_out_small_classes
 from pipeline.data.labels import FOUND
 from pipeline.data.records import Quoting
 from pipeline.data.tfds_folder import files_of_tfds
@@ -78,6 +78,9 @@ class SavedSplitDrawn(SplitDrawn):
 TableSplit = Annotated[SplitByFile | SplitByColumn | SplitDrawn, Field(discriminator="by")]
 NamedSplit = Annotated[SplitByName | SplitDrawn, Field(discriminator="by")]
 SavedSplit = Annotated[SplitByName | SavedSplitDrawn, Field(discriminator="by")]
+MinClassSize = Annotated[
+    int, about("different texts to train on; classes with fewer are left out, which is said", ge=1)
+]
 Encoding = Literal["utf-8", "utf-16", "latin-1", "cp1252"]
 
 
@@ -122,6 +125,7 @@ class TableDataset(Section):
             "their names"
         ),
     ]
+    min_class_size: MinClassSize = 1
 
     unlabelled: Annotated[
         Literal["refuse", "leave_out"], about("rows without a label: refuse | leave_out")
@@ -186,6 +190,7 @@ class FolderDataset(Section):
     classes: Annotated[
         Annotated[list[Name], Field(min_length=2)] | None, about("null: the folders there are")
     ]
+    min_class_size: MinClassSize = 1
     encoding: Annotated[Encoding, about("utf-8 | utf-16 | latin-1 | cp1252")]
     strip: Annotated[bool, about("remove white space at both ends of each text")]
     order: Annotated[
@@ -245,7 +250,8 @@ def read_examples(dataset: Dataset, *, seed: int) -> Examples:
         seed: of a drawn test split and of the generated corpus.
     """
     examples: Examples = imported(SOURCES[dataset.source].read)(dataset, seed=seed)
-    return examples
+    least = getattr(dataset, "min_class_size", 1)
+    return examples if least == 1 else leave_out_small_classes(examples, least)
 
 
 def files_of_source(dataset: Dataset) -> list[str]:

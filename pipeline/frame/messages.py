@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -60,6 +61,12 @@ def short(path: Path | str) -> str:
     """Return a path for an error line: all of it, or its end when it is long."""
     text = printable(str(path))
     return text if len(text) <= 110 else "..." + text[-107:]
+
+
+def some(names: Sequence[str], most: int = 6) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more
 
 
 def more_rows(count: int) -> str:

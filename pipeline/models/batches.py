@@ -94,7 +94,7 @@ class PoolLayout(NamedTuple):
     ) -> np.ndarray:
         """Return a new pool, (rows, dim): Binomial(count, keep) / (keep * positions)."""
         counts = np.repeat(self.present, self.sizes)[:, None]
-        ones = np.count_nonzero(counts == 1)  # the first rows, and most of them
+        ones = int(np.count_nonzero(counts == 1))  # the first rows, and most of them
         more = counts[ones:]
         drawn = (draw_once(rng, keep, (ones, dim)), rng.binomial(more, keep, (len(more), dim)))
         return (np.concatenate(drawn) / (keep * positions)).astype(np.float32)

@@ -118,7 +118,8 @@ def check_folds(
             raise DataError(
                 f"class {shown(class_names[smallest])} has {sizes[smallest]}{copies} text(s) in "
                 f"scope {scope} and {LEAST_TEXTS} are needed: a model that judges one must have "
-                "learned another; add texts, drop the class, or merge it with another"
+                "learned another; add texts, merge the class with another, or leave it out: "
+                f"dataset.min_class_size={LEAST_TEXTS}"
             )
         folds = getattr(options, scope).folds
         if sizes.max() < folds:
