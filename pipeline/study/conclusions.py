@@ -7,11 +7,13 @@ import numpy as np
 
 from pipeline.issues.arms import ARMS, BASELINE
 from pipeline.issues.comparison import paired_difference
+from pipeline.study.calibration import say_calibration
 
 
 def conclusions(study: dict[str, Any]) -> list[str]:
     """Return the advice, and a sentence for each comparison and each kind and rate of noise."""
     lines = list(study.get("advice", {}).get("words", []))
+    lines += say_calibration(study.get("calibration", {}))
     lines += [say_difference(found, len(study["seeds"])) for found in study["differences"]]
     return lines + say_noise(study["noise"])
 

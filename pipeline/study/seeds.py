@@ -27,6 +27,7 @@ from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.scores import scores
 from pipeline.issues.sections import FindIssues
 from pipeline.study.advice import advise
+from pipeline.study.calibration import calibrate_arms
 from pipeline.study.trials import Trial, arm_trainings, ask_finder, tried_arms
 
 TOP = 100
@@ -82,6 +83,9 @@ def run_seeds(
         task for trial in trials for task in arm_trainings(trial, arms[trial.name], config, run)
     ]
     fitted = {task.name: result for task, result in trainings.run(finals, "arms")}
+    calibration: dict[str, Any] = {}
+    if config.cleanlearn.calibrate:
+        calibration = calibrate_arms(trials, finals, fitted, test.given, config, run, trainings)
     rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test))
     pred_probs = [said[trial.name]["all"] for trial in trials]
     steadiness, examples = describe_stability(labels.given, pred_probs, config.find_issues, run)
@@ -90,6 +94,7 @@ def run_seeds(
             "seeds": seeds,
             "arms": arm_columns(rows),
             "differences": compare_arms(trials, rows, fitted, test),
+            "calibration": calibration,
             "advice": advise(
                 tried_arms(trials, fitted, test.given),
                 issue_share=float(np.mean(steadiness["issues_per_seed"])) / len(labels.given),
@@ -97,13 +102,7 @@ def run_seeds(
                 wanted_seeds=len(config.study.seeds),
             ),
             "stability": steadiness,
-            "test_set": {
-                "examples": len(test.given),
-                "flipped_by_people": _count(test.corrected, test.given),
-                "left_out_without_majority": 0
-                if test.counts is None
-                else int((~test.counts).sum()),
-            },
+            "test_set": describe_test_set(test),
         },
         rows,
         examples,
@@ -118,8 +117,14 @@ def why_unfit(run: Run) -> str:
     return "; ".join(reason["why"] for reason in fitness["reasons"])
 
 
-def _count(corrected: np.ndarray | None, given: np.ndarray) -> int | None:
-    return None if corrected is None else int((corrected != given).sum())
+def describe_test_set(test: ScoredLabels) -> dict[str, int | None]:
+    """Return how many examples it has, and what people changed in it."""
+    corrected, counts = test.corrected, test.counts
+    return {
+        "examples": len(test.given),
+        "flipped_by_people": None if corrected is None else int((corrected != test.given).sum()),
+        "left_out_without_majority": 0 if counts is None else int((~counts).sum()),
+    }
 
 
 def score_arms(

@@ -24,6 +24,7 @@ from pipeline.frame.stage import RunState
 from pipeline.issues.arms import TrainingSet
 from pipeline.models.training import ReportEpoch, Training, train
 from pipeline.study.__main__ import kept_at, study
+from pipeline.study.conclusions import conclusions
 from pipeline.study.trials import Trial, arm_trainings, fold_trainings
 from tests.tiny import load_tiny, run_stages
 
@@ -92,6 +93,7 @@ SETTINGS = (
     "study.noise.kinds=[uniform]",
     "compute.workers=1",
     "cleanlearn.max_pruned_fraction=1.0",
+    "cleanlearn.calibrate=true",
 )
 
 
@@ -144,6 +146,25 @@ def test_the_files_hold_what_the_contract_says(helped: tuple[Loaded, Run]) -> No
     stability = pq.read_table(run.study / "stability.parquet")
     assert stability.num_rows == 1000
     assert len(whole["stability"]["issues_per_seed"]) == 4
+
+
+def test_every_arm_is_scored_at_a_temperature_of_its_own(helped: tuple[Loaded, Run]) -> None:
+    loaded, run = helped
+    whole = json.loads((run.study / "study.json").read_text())
+    found = whole["calibration"]
+    assert set(found) == set(loaded.config.study.arms)
+    assert len({each["temperature"] for each in found.values()}) == len(found)
+    for name, each in found.items():
+        assert each["before"]["log_loss"] == pytest.approx(
+            np.mean(whole["arms"][name]["test_log_loss"])
+        )
+    # The labels of test are right and those of train are not: an honest model of the latter is
+    # too modest for the former, and still better than an overconfident one.
+    assert found["weight"]["temperature"] > 1
+    kept = sorted(path.name for path in run.study.glob("trainings/seed_1_weight_without*"))
+    assert kept == [f"seed_1_weight_without_fold_{fold}.npz" for fold in range(1, 6)]
+    line = next(line for line in conclusions(whole) if "at one temperature each" in line)
+    assert f"weight {found['weight']['after']['log_loss']:.4f}" in line
 
 
 def test_put_in_noise_is_found_and_scored_against_the_truth(helped: tuple[Loaded, Run]) -> None:
@@ -245,7 +266,8 @@ def test_the_finder_of_the_config_is_the_one_that_is_asked(helped: tuple[Loaded,
     run_stages(other, results, upto="crossval")
     study(loaded.path, settings, results)
     folder = Run(results / other.run).study
-    assert not list(folder.glob("trainings/*fold*")), "the model was asked"
+    asked = [*folder.glob("trainings/*_all_fold_*"), *folder.glob("trainings/*_train_fold_*")]
+    assert not asked, "the model was asked"
     kept = sorted(path.name for path in folder.glob("members/*.npz"))
     assert kept == [
         f"seed_{seed}_words_{scope}.npz" for seed in (1, 2) for scope in ("all", "train")
@@ -270,7 +292,7 @@ def test_an_ensemble_with_the_model_asks_both(helped: tuple[Loaded, Run]) -> Non
     run_stages(both, results, upto="crossval")
     study(loaded.path, settings, results)
     folder = Run(results / both.run).study
-    assert len(list(folder.glob("trainings/*fold*"))) == 5 + 5
+    assert len(list(folder.glob("trainings/seed_1_[at]*_fold_*"))) == 5 + 5
     assert len(list(folder.glob("members/*.npz"))) == 2
 
 
