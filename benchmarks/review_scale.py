@@ -1,11 +1,14 @@
 """How fast is the review page on 100,000 issues of 300 classes? Medians, and the memory it takes.
 
-python -m benchmarks.review_scale [--issues 100000] [--classes 300]
+python -m benchmarks.review_scale [--issues 100000] [--classes 300] [--browser]
 """
 
 import argparse
 import resource
+import shutil
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +20,10 @@ from starlette.requests import Request
 from pipeline.corrections.decision import Source
 from pipeline.corrections.journal import Journal
 from pipeline.corrections.queue import Item, Queue
+from pipeline.review.__main__ import listen
 from pipeline.review.app import ReviewPage
 from pipeline.review.security import Access
+from pipeline.review.server import make_server
 
 DECIDED = 2000
 TIMES = 15
@@ -74,14 +79,52 @@ def milliseconds(work: Callable[[], object]) -> float:
     return round(median(taken), 1)
 
 
+def browse(page: ReviewPage, access: Access, listener: socket.socket) -> None:
+    """Print the median milliseconds from a click to what is seen, in headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    server = make_server(page.app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    views = {"list": "/", "list, a pair": "/?given=class+number+7", "example": "/example?id="}
+    with sync_playwright() as started:
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        window = browser.new_page()
+        window.goto(access.url)
+        base = window.url.split("?")[0].rstrip("/")
+        for name, address in views.items():
+            taken = []
+            for number in range(TIMES):
+                more = f"train/{50_000 + number}" if address.endswith("=") else ""
+                start = time.perf_counter()
+                window.goto(f"{base}{address}{more}")
+                taken.append(1000 * (time.perf_counter() - start))
+            print(f"{name:16}{median(taken):9.1f} ms in the browser")
+        taken = []
+        for _ in range(TIMES):
+            seen = window.url
+            start = time.perf_counter()
+            window.keyboard.press("s")
+            window.wait_for_function("seen => location.href !== seen", arg=seen)
+            taken.append(1000 * (time.perf_counter() - start))
+        print(f"{'decide, next':16}{median(taken):9.1f} ms in the browser")
+        browser.close()
+    server.should_exit = True
+    thread.join()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--issues", type=int, default=100_000)
     parser.add_argument("--classes", type=int, default=300)
+    parser.add_argument("--browser", action="store_true", help="and a server, in Chromium")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    listener = listen("127.0.0.1", 0)
+    access = Access("127.0.0.1", listener.getsockname()[1])
+    with listener, tempfile.TemporaryDirectory() as folder:
         queue = make_queue(Path(folder), options.issues, options.classes)
-        page = ReviewPage(queue, Plain(), Access("127.0.0.1", 1), reviewer="Ann")  # type: ignore[arg-type]
+        page = ReviewPage(queue, Plain(), access, reviewer="Ann")  # type: ignore[arg-type]
         asks = {
             "list": (page.show_list, "/", ""),
             "list, open": (page.show_list, "/", "show=open&first=5000"),
@@ -100,6 +143,8 @@ def main() -> None:
             page.show_example(asked("/example", f"id=train/{number + 1}"))
 
         print(f"{'decide, next':16}{milliseconds(decide_and_show):9.1f} ms")
+        if options.browser:
+            browse(page, access, listener)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"peak memory     {peak:9.0f} MiB, {options.issues:,} issues of {options.classes} classes"

@@ -67,7 +67,7 @@ def load_queue(
 
     def item_of(id_: str, rank: int | None) -> Item:
         position = position_of[id_]
-        return _item(in_scope[position], names, source, rank, position, pred_probs[position])
+        return make_item(in_scope[position], names, source, rank, position, pred_probs[position])
 
     items = [item_of(issue["id"], rank) for rank, issue in enumerate(issues, start=1)]
     listed = {item.id for item in items}
@@ -160,7 +160,7 @@ def _audit(
     return drawn, [note] if note else []
 
 
-def _item(
+def make_item(
     example: dict[str, Any],
     names: list[str],
     source: Source,
@@ -168,6 +168,7 @@ def _item(
     position: int,
     probs: np.ndarray,
 ) -> Item:
+    """Return an item of a line of examples.parquet; names: of the classes."""
     return Item(
         id=example["id"],
         split=example["split"],

@@ -266,9 +266,10 @@ def tested(
         has: (n, things) whether a label has a thing. name: of a thing.
     """
     count, wrong = len(decided.items), int(decided.wrong.sum())
-    sizes = np.asarray(has.sum(axis=0)).ravel().astype(int)
-    best = hypergeom.sf(np.minimum(sizes, wrong) - 1, count, wrong, sizes)
-    chosen = np.flatnonzero(best <= ATTAINABLE)
+    sizes = np.diff(has.indptr)
+    known, inverse = np.unique(sizes, return_inverse=True)
+    best = hypergeom.sf(np.minimum(known, wrong) - 1, count, wrong, known)
+    chosen = np.flatnonzero(best[inverse] <= ATTAINABLE)
     if not len(chosen):
         return []
     hits = np.asarray(has[:, chosen].T @ decided.wrong.astype(int)).ravel()

@@ -77,6 +77,8 @@ class Queue:
     scope: whose issues and predictions these are: all, train or test. audit: a random sample of
     it. blind: share of the items that are decided without the model's opinion. notes:
     what a person should know. since: what changed since the issues were found, "" for nothing.
+    ranking: how often the list was ranked again; new, gone: ids of the issues that came and went
+    the last time.
     """
 
     run: str
@@ -90,6 +92,9 @@ class Queue:
     blind: float = 0.0
     notes: list[str] = field(default_factory=list)
     since: str = ""
+    ranking: int = 0
+    new: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.places = {item.id: place for place, item in enumerate(self.items)}
@@ -187,6 +192,8 @@ class Queue:
             "decided": state.anybody,
             "disagree": state.disputed,
             "audit": self._is_audited,
+            "new": self._is_new,
+            "gone": self._is_gone,
         }[view.show]
         if self.shares and view.show in ("all", "open"):
             kept &= self._share_of(reviewer) | mine
@@ -199,6 +206,14 @@ class Queue:
     @cached_property
     def _is_audited(self) -> np.ndarray:
         return np.array([item.id in self.audited for item in self.items], bool)
+
+    @cached_property
+    def _is_new(self) -> np.ndarray:
+        return np.array([item.id in self.new for item in self.items], bool)
+
+    @cached_property
+    def _is_gone(self) -> np.ndarray:
+        return np.array([item.id in self.gone for item in self.items], bool)
 
     def _is_blind(self, reviewer: str) -> np.ndarray:
         return self._keep(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-SHOWS = ("all", "open", "decided", "disagree", "audit")
+SHOWS = ("all", "open", "decided", "disagree", "audit", "new", "gone")
 SORTS = ("rank", "probability", "pair", "like")
 KINDS = ("", "plain", "mixed")
 MOST_VALUES = 200
@@ -18,9 +18,10 @@ MIXED = 0.2  # the two most probable classes are nearer than that
 class View:
     """What a person asks to see.
 
-    show: open: not decided by them; decided: by anybody. query: in text or id. given, suggested:
-    class names. low, high: percent that the given label has. kind: mixed: no class is clearly the
-    most probable. like: the id that `sort` "like" compares with. metadata: (column, value).
+    show: open: not decided by them; decided: by anybody; new, gone: since the list was ranked
+    again. query: in text or id. given, suggested: class names. low, high: percent that the given
+    label has. kind: mixed: no class is clearly the most probable. like: the id that `sort` "like"
+    compares with. metadata: (column, value).
     blind: nothing of the model until one has decided.
     """
 

@@ -32,6 +32,7 @@ from pipeline.frame.finished import tell_since
 from pipeline.frame.run import Run
 from pipeline.frame.terminal import say
 from pipeline.models.table import inputs_of, kind_of
+from pipeline.review.ranker import EVERY, Ranker
 from pipeline.review.security import Access, check_host
 
 PORT = 8765
@@ -55,6 +56,10 @@ ShareOption = Annotated[
 OverlapOption = Annotated[
     float, typer.Option(min=0, max=1, help="With --share: the part that everybody gets.")
 ]
+RankOption = Annotated[
+    int,
+    typer.Option(min=0, help="Rank the list again after so many decisions; 0: on the key r alone."),
+]
 
 
 def review(
@@ -67,6 +72,7 @@ def review(
     blind: BlindOption = 0.1,
     share: ShareOption = "",
     overlap: OverlapOption = 0.1,
+    rank_again: RankOption = EVERY,
     reviewer: Annotated[str | None, typer.Option(help="Your name; else the account's.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
@@ -106,9 +112,8 @@ def review(
 
         review_in_terminal(queue, reviewer=name)
     else:
-        options = loaded.config.vectorize
-        vectors = inputs_of(run, scope, options) if kind_of(options).are_vectors else None
-        serve(queue, run, name, vectors, host=host, port=port, open_browser=open_browser)
+        ranker = Ranker(run, loaded.config, every=rank_again)
+        serve(queue, run, ranker, name, host=host, port=port, open_browser=open_browser)
     say_what_next(queue.journal, loaded, results)
 
 
@@ -124,8 +129,8 @@ def given_to_make() -> list[str]:
 def serve(
     queue: Queue,
     run: Run,
+    ranker: Ranker,
     reviewer: str,
-    vectors: Path | None,
     *,
     host: str,
     port: int | None,
@@ -139,14 +144,19 @@ def serve(
 
     with listen_somewhere(host) if port is None else listen(host, port) as listener:
         access = Access(host, listener.getsockname()[1])
-        highlighter = Highlighter(run, queue.scope)
+        options = ranker.config.vectorize
+        vectors = inputs_of(run, queue.scope, options) if kind_of(options).are_vectors else None
+        highlighter = Highlighter(run, queue.scope, ranker.config)
         neighbors = Neighbors(run, queue, vectors)
-        page = ReviewPage(queue, highlighter, access, reviewer=reviewer, neighbors=neighbors)
+        page = ReviewPage(
+            queue, highlighter, access, reviewer=reviewer, neighbors=neighbors, ranker=ranker
+        )
         say(f"scope {queue.scope}: {len(queue.items):,} examples to review")
         say(f"the journal is {queue.journal.path}")
         say(f"open {access.url}", flush=True)
         say("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
         with contextlib.ExitStack() as stack:
+            stack.callback(ranker.close)
             if open_browser and sys.stdout.isatty():
                 webbrowser.open(stack.enter_context(door(access, run.folder)))
             with contextlib.suppress(KeyboardInterrupt):

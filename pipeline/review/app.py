@@ -3,6 +3,7 @@
 Nothing is said to be saved before the journal is on disk.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,13 @@ import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from pipeline.corrections.decision import clean_name
@@ -30,8 +37,8 @@ from pipeline.corrections.findings import (
 from pipeline.corrections.journal import StaleError
 from pipeline.corrections.patterns import find_patterns
 from pipeline.corrections.people import agreement_of, people
-from pipeline.corrections.queue import Item, Queue
-from pipeline.corrections.selection import SHOWS, SORTS, pair_counts
+from pipeline.corrections.queue import Queue
+from pipeline.corrections.selection import SHOWS, SORTS
 from pipeline.corrections.votes import consensus, disagree
 from pipeline.data.scripts import language_among
 from pipeline.frame.errors import DataError, PipelineError, ResourceError
@@ -40,12 +47,12 @@ from pipeline.review import changes
 from pipeline.review.changes import LOT
 from pipeline.review.highlight import Highlighter
 from pipeline.review.neighbors import Neighbors
+from pipeline.review.ranker import Ranker
 from pipeline.review.security import Access, Gate
-from pipeline.review.view import REVIEWER_COOKIE, Asked, asked, link
+from pipeline.review.view import REVIEWER_COOKIE, Asked, asked, link, pairs_in
 from pipeline.review.words import probability_text, said
 
 PAGE_SIZE = 50
-MOST_PAIRS = 30
 Change = Callable[[Queue, dict[str, Any]], str | list[str]]
 STATIC = {"review.css": "text/css", "review.js": "text/javascript"}
 
@@ -61,13 +68,14 @@ class ReviewPage:
         *,
         reviewer: str,
         neighbors: Neighbors | None = None,
+        ranker: Ranker | None = None,
     ) -> None:
-        self.queue = queue
+        self.queue = self.found = queue  # as it is now, and as the run found it
+        self.ranker = ranker
         self.highlighter = highlighter
         self.access = access
         self.default_reviewer = reviewer
         self.neighbors = neighbors
-        self.likeness = neighbors.likeness if neighbors else None
         self.templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(_page_source),
             autoescape=True,
@@ -82,12 +90,15 @@ class ReviewPage:
         routes = [
             Route("/", self.show_list),
             Route("/example", self.show_example),
+            Route("/next", self.show_next),
+            Route("/ranking", self.tell_ranking),
             Route("/neighbors", self.show_neighbors),
             Route("/lot", self.show_lot),
             Route("/figures", self.show_figures),
             Route("/decide", self.decide, methods=["POST"]),
             Route("/decide-lot", self.decide_lot, methods=["POST"]),
             Route("/undo", self.undo, methods=["POST"]),
+            Route("/rank-again", self.rank_again, methods=["POST"]),
             *[Route(f"/{name}", static_file(name, kind)) for name, kind in STATIC.items()],
         ]
         told: Any = {PipelineError: tell}
@@ -96,80 +107,85 @@ class ReviewPage:
     # --- pages -------------------------------------------------------------------------------
 
     def show_list(self, request: Request) -> Response:
-        ask = self._ask(request)
-        found = self.queue.find(ask.view, ask.reviewer, self.likeness)
+        self._take_ranking()
+        queue, ask = self._ask(request)
+        found = queue.find(ask.view, ask.reviewer, self._likeness(queue))
         first = _whole_number(request.query_params.get("first", "0"))
         first = min(first, max(len(found) - 1, 0)) // PAGE_SIZE * PAGE_SIZE
-        items = [self.queue.items[place] for place in found[first : first + PAGE_SIZE]]
+        items = [queue.items[place] for place in found[first : first + PAGE_SIZE]]
+        there = {"audit": queue.audit, "new": queue.ranking, "gone": queue.ranking}
         return self._page(
             "list.html",
+            queue,
             ask,
-            items=[self.queue.shown(item, ask.view, ask.reviewer) for item in items],
+            items=[queue.shown(item, ask.view, ask.reviewer) for item in items],
             first=first,
             found=len(found),
             page_size=PAGE_SIZE,
-            queue=self.queue,
-            shows=[show for show in SHOWS if show != "audit" or self.queue.audit],
+            shows=[show for show in SHOWS if there.get(show, True)],
             sorts=SORTS,
-            pairs=self._pairs(ask),
-            splits=sorted(set(self.queue.columns.split.tolist())),
-            metadata=self.queue.columns.frequent_metadata,
+            pairs=pairs_in(queue, ask),
+            splits=sorted(set(queue.columns.split.tolist())),
+            metadata=queue.columns.frequent_metadata,
         )
 
-    def _pairs(self, ask: Asked) -> list[tuple[str, str, int]]:
-        """Return the pairs of classes in a view but for its own pair, the most frequent first."""
-        names = self.queue.source.class_names
-        view = replace(ask.view, given="", suggested="")
-        kept = self.queue.mask(view, ask.reviewer) & ~self._hidden(ask)
-        counts = pair_counts(self.queue.columns, kept)
-        return [(names[g], names[s], count) for g, s, count in counts[:MOST_PAIRS]]
-
-    def _hidden(self, ask: Asked) -> np.ndarray:
-        """Return (n,) which items are still to be decided without the model."""
-        return self.queue.hidden(ask.reviewer, blind=ask.view.blind)
-
     def show_example(self, request: Request) -> Response:
-        ask = self._ask(request)
-        whole = self.queue.item(request.query_params.get("id", ""))
+        queue, ask = self._ask(request)
+        whole = queue.item(request.query_params.get("id", ""))
         if whole is None:
             return PlainTextResponse("no such example\n", 404)
-        view, reviewer = ask.view, ask.reviewer
-        settles = view.show == "disagree" and bool(self.queue.state.disputed[self._place(whole)])
-        item = whole if settles else self.queue.shown(whole, view, reviewer)
+        view, reviewer, place = ask.view, ask.reviewer, queue.places[whole.id]
+        settles = view.show == "disagree" and bool(queue.state.disputed[place])
+        item = whole if settles else queue.shown(whole, view, reviewer)
         # The list keeps an item that was just decided: previous and next go by its place.
-        before, after = self.queue.around(whole.id, view, reviewer, self.likeness)
-        decisions = self.queue.decisions(item)
-        mine, own = self.queue.listed(reviewer), self.queue.columns.confidence[self._place(whole)]
-        how = "settle" if settles else self.queue.how(whole, reviewer, blind=view.blind)
+        before, after = queue.around(whole.id, view, reviewer, self._likeness(queue))
+        decisions = queue.decisions(item)
+        mine, own = queue.listed(reviewer), queue.columns.confidence[place]
         return self._page(
             "example.html",
+            queue,
             ask,
             item=item,
-            how=how,
+            how="settle" if settles else queue.how(whole, reviewer, blind=view.blind),
             pieces=self.highlighter.pieces(item),
             previous=before,
             next=after,
-            next_open=after if settles else self._next_open(whole, ask),
             decisions={} if item is not whole else decisions,
             mine=decisions.get(reviewer),
-            version=self.queue.journal.standing.versions[item.id, reviewer],
-            choices=self.queue.choices(item),
-            class_index=self.queue.class_index,
+            version=queue.journal.standing.versions[item.id, reviewer],
+            choices=queue.choices(item),
+            class_index=queue.class_index,
             live=live_sentence(mine),
             chance=wrong_sentence(mine, float(own)) if item.rank else "",
         )
 
+    def show_next(self, request: Request) -> Response:
+        """Lead from an example that was decided to the next one, or to the list.
+
+        Where the list was ranked again since it was shown, that is the first one.
+        """
+        self._take_ranking()
+        queue, ask = self._ask(request)
+        view, found = ask.view, None
+        item = queue.item(request.query_params.get("id", ""))
+        if view.show == "disagree" and item is not None:  # what is settled stands there no more
+            found = queue.around(item.id, view, ask.reviewer)[1]
+        elif item is None or request.query_params.get("ranking") != str(queue.ranking):
+            open_ = queue.find(replace(view, show="open"), ask.reviewer, self._likeness(queue))
+            found = queue.items[open_[0]] if len(open_) else None
+        else:
+            found = queue.next_open(item.id, view=view, reviewer=ask.reviewer)
+        rest = view if view.show == "disagree" else replace(view, show="open")
+        where = link("/example", view, id=found.id) if found else link("/", rest)
+        return RedirectResponse(where, 303)
+
     def show_neighbors(self, request: Request) -> Response:
         """A part of the page of an example: the texts like it, unless it is decided blind."""
-        ask, item = self._ask(request), self.queue.item(request.query_params.get("id", ""))
-        near = self.neighbors
-        if (
-            item is None
-            or near is None
-            or self.queue.shown(item, ask.view, ask.reviewer) is not item
-        ):
+        queue, ask = self._ask(request)
+        item, near = queue.item(request.query_params.get("id", "")), self.neighbors
+        if item is None or near is None or queue.shown(item, ask.view, ask.reviewer) is not item:
             return HTMLResponse(b"")
-        found = near.nearest(item.id) if near.is_ready else []
+        found = near.nearest(queue, item.id) if near.is_ready else []
         html = self.templates.get_template("neighbors.html").render(
             neighbors=found, is_ready=near.is_ready, given=item.given
         )
@@ -177,34 +193,35 @@ class ReviewPage:
 
     def show_lot(self, request: Request) -> Response:
         """The items of a view, or those named, on one screen, to be decided together."""
-        ask = self._ask(request)
+        queue, ask = self._ask(request)
         named = request.query_params.getlist("id")
         open_ = replace(ask.view, show="open")
-        places = self.queue.find(open_, ask.reviewer, self.likeness)
+        places = queue.find(open_, ask.reviewer, self._likeness(queue))
         if named:
-            wanted = {self.queue.places[i] for i in named if i in self.queue.places}
+            wanted = {queue.places[i] for i in named if i in queue.places}
             places = np.array([place for place in places if place in wanted], int)
-        places = places[~self._hidden(ask)[places]]
-        items = [self.queue.items[place] for place in places[:LOT]]
-        versions = self.queue.journal.standing.versions
+        places = places[~queue.hidden(ask.reviewer, blind=ask.view.blind)[places]]
+        items = [queue.items[place] for place in places[:LOT]]
+        versions = queue.journal.standing.versions
         return self._page(
             "lot.html",
+            queue,
             ask,
             items=items,
             found=len(places),
             seen={item.id: versions[item.id, ask.reviewer] for item in items},
-            choices=self.queue.source.class_names,
+            choices=queue.source.class_names,
             suggested={item.suggested for item in items},
         )
 
     def show_figures(self, request: Request) -> Response:
-        """How right the list is, what to expect, when to stop."""
-        ask = self._ask(request)
-        queue, mine = self.queue, self.queue.listed(ask.reviewer)
-        found = find_out(queue)
+        """How right the list is as the run found it, what to expect, when to stop."""
+        queue, ask = self._ask(request)
+        mine, found = self.found.listed(ask.reviewer), find_out(self.found)
         seconds = pace_of(queue, ask.reviewer)
         return self._page(
             "figures.html",
+            queue,
             ask,
             live=live_sentence(mine),
             rule=rule_sentence(mine, ask.one_in),
@@ -217,33 +234,40 @@ class ReviewPage:
             patterns=find_patterns(queue),
         )
 
-    def _next_open(self, item: Item, ask: Asked) -> Item | None:
-        return self.queue.next_open(item.id, view=ask.view, reviewer=ask.reviewer)
+    def tell_ranking(self, request: Request) -> Response:
+        """Answer whether the list is being ranked again."""
+        return JSONResponse({"running": bool(self.ranker and self.ranker.is_running)})
 
-    def _place(self, item: Item) -> int:
-        return self.queue.places[item.id]
+    def _take_ranking(self) -> None:
+        """Put the list in its new order, if there is one: between two examples, never in one."""
+        fresh = self.ranker.take(self.queue) if self.ranker else None
+        self.queue = fresh or self.queue
 
-    def _page(self, name: str, ask: Asked, **values: Any) -> Response:
-        progress = self.queue.progress(ask.reviewer)
+    def _likeness(self, queue: Queue) -> Any:
+        return functools.partial(self.neighbors.likeness, queue) if self.neighbors else None
+
+    def _page(self, name: str, queue: Queue, ask: Asked, **values: Any) -> Response:
+        ranker = self.ranker
+        problem = f"Ranking again failed: {ranker.problem}" if ranker and ranker.problem else ""
         html = self.templates.get_template(name).render(
             view=ask.view,
             reviewer=ask.reviewer,
-            run=self.queue.run,
-            dataset=self.queue.dataset,
-            scope=self.queue.scope,
-            journal=str(self.queue.journal.path),
-            notes=[*self.queue.journal.notes, *self.queue.notes],
-            progress=progress,
-            last=self.queue.last(ask.reviewer),
+            queue=queue,
+            notes=[*queue.journal.notes, *queue.notes, *filter(None, [problem])],
+            progress=queue.progress(ask.reviewer),
+            last=queue.last(ask.reviewer),
+            is_ranking=bool(ranker and ranker.is_running),
             page_token=self.access.page_token,
             **values,
         )
         return HTMLResponse(html.encode("utf-8", "replace"))
 
-    def _ask(self, request: Request) -> Asked:
-        self.queue.journal.refresh()
-        self.queue.follow()
-        return asked(request, self.default_reviewer)
+    def _ask(self, request: Request) -> tuple[Queue, Asked]:
+        """Return what is asked, and the queue, which may be another one a moment later."""
+        queue = self.queue
+        queue.journal.refresh()
+        queue.follow()
+        return queue, asked(request, self.default_reviewer)
 
     # --- changes -----------------------------------------------------------------------------
 
@@ -254,11 +278,19 @@ class ReviewPage:
 
     async def decide_lot(self, request: Request) -> Response:
         return await self._change(
-            request, changes.decide_lot, {"seen", "decision", "label", "note"}
+            request, changes.decide_lot, {"seen", "decision", "label", "note", "suggested"}
         )
 
     async def undo(self, request: Request) -> Response:
         return await self._change(request, changes.undo, set())
+
+    async def rank_again(self, request: Request) -> Response:
+        def change(queue: Queue, values: dict[str, Any]) -> str:
+            if self.ranker is None:
+                raise DataError("Nothing ranks again here.")
+            return self.ranker.start(queue)
+
+        return await self._change(request, change, set())
 
     async def _change(
         self,
@@ -273,6 +305,8 @@ class ReviewPage:
                 return JSONResponse({"error": "not what this page sends"}, 400)
             values["reviewer"] = clean_name(values["reviewer"])
             saved = await run_in_threadpool(change, self.queue, values)
+            if self.ranker:
+                await run_in_threadpool(self.ranker.keep_up, self.queue)
         except (ValueError, RecursionError):
             return JSONResponse({"error": "not what this page sends"}, 400)
         except StaleError:

@@ -26,16 +26,21 @@ def decide(queue: Queue, values: dict[str, Any]) -> str:
 
 
 def decide_lot(queue: Queue, values: dict[str, Any]) -> list[str]:
-    """Decide on many; "suggested" takes the suggestion of each, "keep" its given label."""
-    seen, kind = values["seen"], text_of(values["decision"])
-    if not isinstance(seen, dict) or not 0 < len(seen) <= LOT or kind == "undo":
+    """Decide on many; "suggested" takes that of each as it was shown, "keep" its label."""
+    seen, kind, suggested = values["seen"], text_of(values["decision"]), values["suggested"]
+    if (
+        not isinstance(suggested, dict)
+        or not isinstance(seen, dict)
+        or not 0 < len(seen) <= LOT
+        or kind == "undo"
+    ):
         raise ValueError("not what this page sends")
     made = []
     for id_ in seen:
         item = queue.item(id_)
         if item is None:
             raise DataError("no such example")
-        label = {"keep": item.given, "suggested": item.suggested}.get(kind, values["label"])
+        label = {"keep": item.given, "suggested": suggested.get(id_)}.get(kind, values["label"])
         decision = "relabel" if kind == "suggested" else kind
         if decision == "relabel" and label == item.given:
             decision = "keep"

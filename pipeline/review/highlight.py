@@ -7,7 +7,9 @@ import numpy as np
 
 from pipeline.corrections.queue import Item
 from pipeline.frame.run import Run
+from pipeline.models.counted_words import CountsExplainer, is_explained
 from pipeline.models.explanation import Explainer, split_pieces
+from pipeline.models.members import finder_of
 
 STRENGTHS = (0.8, 0.5, 0.3)  # of the strongest word: levels 3, 2 and 1
 
@@ -22,18 +24,30 @@ class Piece:
 
 
 class Highlighter:
-    """Cuts texts into pieces; without a linear model of its fold a text stays one piece."""
+    """Cuts texts into pieces; without a linear model of its fold a text stays one piece.
 
-    def __init__(self, run: Run, scope: str = "all") -> None:
+    config: without one only networks explain themselves. An ensemble's words are those of the
+    model in it.
+    """
+
+    def __init__(self, run: Run, scope: str = "all", config: Any = None) -> None:
         self.explainer = Explainer(run, scope)
+        self.counts: CountsExplainer | None = None
+        if config and finder_of(config.finder).is_the_model and is_explained(config):
+            self.counts = CountsExplainer(run, scope, config)
 
     def pieces(self, item: Item) -> list[Piece]:
         """Return the text of `item` in pieces that join to it again."""
         if item.position is None or item.suggested in (None, item.given):
             return [Piece(item.text)]
-        found = split_pieces(item.text)
         index = self.explainer.class_names.index
         towards, away = index(item.suggested or ""), index(item.given)
+        if self.counts:
+            parts = self.counts.pieces_and_parts(
+                item.position, item.text, towards=towards, away=away
+            )
+            return weigh(*parts) if parts else [Piece(item.text)]
+        found = split_pieces(item.text)
         evidence = self.explainer.explain(item.position, found, towards=towards, away=away)
         return weigh(found, evidence.explanation.by_position) if evidence else [Piece(item.text)]
 

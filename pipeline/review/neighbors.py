@@ -34,7 +34,7 @@ class Neighbors:
     """
 
     def __init__(self, run: Run, queue: Queue, vectors: Path | None = None) -> None:
-        self.queue = queue
+        self.scope = queue.scope
         self.ids: list[str] = []
         self.texts: list[str] = []
         self._vectors: sparse.csr_matrix | np.ndarray | None = None
@@ -47,9 +47,9 @@ class Neighbors:
 
     def _read(self, run: Run, vectors: Path | None) -> None:
         table = artifacts.load_table(run.examples, ["id", "split", "text"])
-        if self.queue.scope != "all":
+        if self.scope != "all":
             splits = table.column("split").to_numpy(zero_copy_only=False)
-            table = table.filter(pa.array(splits == self.queue.scope))
+            table = table.filter(pa.array(splits == self.scope))
         self.ids, self.texts = (table.column(name).to_pylist() for name in ("id", "text"))
         if vectors is not None:
             self._vectors = of_length_one(artifacts.load_array(vectors))
@@ -70,22 +70,22 @@ class Neighbors:
         dense = row if isinstance(row, np.ndarray) else row.toarray()
         return np.asarray(self._vectors @ dense[0])
 
-    def likeness(self, id_: str) -> np.ndarray | None:
+    def likeness(self, queue: Queue, id_: str) -> np.ndarray | None:
         """Return (items,) how like an item each item of the queue is, None while unknown."""
-        place = self.queue.places.get(id_)
-        found = None if place is None else self._likeness(self.queue.items[place].position)
+        item = queue.item(id_)
+        found = None if item is None else self._likeness(item.position)
         if found is None:
             return None
-        positions = np.array([-1 if i.position is None else i.position for i in self.queue.items])
+        positions = np.array([-1 if i.position is None else i.position for i in queue.items])
         return np.where(positions < 0, -1.0, found[positions])
 
-    def nearest(self, id_: str) -> list[Neighbor]:
+    def nearest(self, queue: Queue, id_: str) -> list[Neighbor]:
         """Return the texts most like that of an item, itself left out, the most like first."""
-        place = self.queue.places.get(id_)
-        found = None if place is None else self._likeness(self.queue.items[place].position)
+        item = queue.item(id_)
+        found = None if item is None else self._likeness(item.position)
         if found is None:
             return []
-        given = self.queue.source.given
+        given = queue.source.given
         best = np.argsort(-found, kind="stable")[: NEIGHBORS + 1]
         return [
             Neighbor(self.ids[p], given[self.ids[p]], self.texts[p], float(found[p]))

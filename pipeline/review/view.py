@@ -1,11 +1,12 @@
 """What a person asks to see, as it stands in an address and in cookies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlencode
 
 from starlette.requests import Request
 
-from pipeline.corrections.selection import KINDS, SHOWS, SORTS, View
+from pipeline.corrections.queue import Queue
+from pipeline.corrections.selection import KINDS, SHOWS, SORTS, View, pair_counts
 
 REVIEWER_COOKIE, BLIND_COOKIE, STOP_COOKIE = "reviewer", "blind", "stop"
 NAMES = {  # in the address: of the field
@@ -23,6 +24,7 @@ NAMES = {  # in the address: of the field
 METADATA = "about."  # before the name of a column of the source
 LONGEST, MOST_COLUMNS = 500, 50
 STOP = 10
+MOST_PAIRS = 30
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,15 @@ def link(path: str, view: View, **more: object) -> str:
         if value not in ("", 0, None) and value != getattr(plain, NAMES.get(name, ""), None)
     }
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def pairs_in(queue: Queue, ask: Asked) -> list[tuple[str, str, int]]:
+    """Return the pairs of classes in a view but for its own pair, the most frequent first."""
+    names = queue.source.class_names
+    view = replace(ask.view, given="", suggested="")
+    kept = queue.mask(view, ask.reviewer) & ~queue.hidden(ask.reviewer, blind=view.blind)
+    counts = pair_counts(queue.columns, kept)
+    return [(names[g], names[s], count) for g, s, count in counts[:MOST_PAIRS]]
 
 
 def _percent(text: str) -> float | None:

@@ -25,6 +25,7 @@ from pipeline.review.__main__ import listen
 from pipeline.review.app import ReviewPage
 from pipeline.review.highlight import Highlighter
 from pipeline.review.neighbors import Neighbors
+from pipeline.review.ranker import Ranker
 from pipeline.review.security import Access
 from pipeline.review.server import make_server
 from tests.guard import PATIENCE
@@ -55,7 +56,9 @@ def write_run(folder: Path, examples: Examples, *, num_issues: int = NUM_ISSUES)
     table = pa.table([*columns, examples.texts], names=artifacts.EXAMPLES_SCHEMA.names)
     artifacts.save_table(run.examples, table.cast(artifacts.EXAMPLES_SCHEMA))
     save_metadata(run, examples)
-    artifacts.save_json(run.dataset, describe(examples, group_texts(examples.texts)))
+    groups = group_texts(examples.texts)
+    artifacts.save_array(run.text_groups, groups)
+    artifacts.save_json(run.dataset, describe(examples, groups))
     suggested = (examples.labels + 1) % num_classes
     names = examples.class_names
     for scope, top in TOP.items():
@@ -150,17 +153,21 @@ def serving(folder: Path) -> Iterator[Make]:
         examples: Examples, scope: str = "all", queued: Mapping[str, Any] = NOTHING, **options: Any
     ) -> Site:
         run = write_run(folder / "results" / "tiny", examples, **options)
-        queue = load_queue(load_tiny(folder), run, scope, **queued)
+        loaded = load_tiny(folder)
+        queue = load_queue(loaded, run, scope, **queued)
         listener = listen("127.0.0.1", 0)
         access = Access("127.0.0.1", listener.getsockname()[1])
         highlighter = Highlighter(run, scope)
         neighbors = Neighbors(run, queue)
         neighbors.wait()
-        page = ReviewPage(queue, highlighter, access, reviewer="Ann", neighbors=neighbors)
+        ranker = Ranker(run, loaded.config)
+        page = ReviewPage(
+            queue, highlighter, access, reviewer="Ann", neighbors=neighbors, ranker=ranker
+        )
         server = make_server(page.app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        running.append((server, thread, listener))
+        running.append((server, thread, listener, ranker))
         while not server.started:
             time.sleep(0.01)
         return Site(page, access, queue.journal.path, run)
@@ -168,7 +175,8 @@ def serving(folder: Path) -> Iterator[Make]:
     try:
         yield start
     finally:
-        for server, thread, listener in running:
+        for server, thread, listener, ranker in running:
+            ranker.close()
             server.should_exit = True
             thread.join(PATIENCE)
             listener.close()

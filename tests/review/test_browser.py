@@ -326,6 +326,33 @@ def test_twins_and_their_labels_are_shown_and_sorted_by(chromium, serve_run):
     window.context.close()
 
 
+def test_the_list_is_ranked_again_by_a_key_and_says_what_changed(chromium, serve_run):
+    kinds = ["the refund was good", "parcel bad", "parcel good", "the refund was bad"]
+    site = serve_run(make_examples([f"{kinds[n % 4]} {n}" for n in range(120)]), num_issues=60)
+    window = Window(chromium, site)
+    window.page.keyboard.press("r")
+    window.page.wait_for_selector("#status.problem")
+    assert "No label is corrected yet" in window.page.locator("#status").inner_text()
+    window.problems.clear()  # the refused request is in the console
+    window.open("train/0")
+    for key in "skks" * 5:
+        window.press(key)
+    window.page.keyboard.press("r")
+    window.page.locator("#status", has_text="the new order comes").wait_for()
+    assert window.id == "train/20"  # nothing moves under one's eyes
+    window.press("l")
+    window.page.wait_for_selector("#ranked")
+    said = window.page.locator("#ranked").inner_text()
+    assert f"{len(site.page.queue.new)} issues are new" in said
+    if SCREENSHOTS:
+        window.page.screenshot(path=Path(SCREENSHOTS) / "ranked-1280-light.png", full_page=True)
+    assert len(site.lines()) == 20 and "20 of" in window.progress()
+    window.press("Enter")
+    window.press("k")
+    assert window.id != "train/20" and window.problems == []
+    window.context.close()
+
+
 AXE = ("list", "example", "blind", "lot", "figures")
 
 

@@ -17,6 +17,7 @@ import pytest
 from pipeline.corrections.load import load_queue
 from pipeline.review import __main__ as main
 from pipeline.review import server
+from pipeline.review.ranker import Ranker
 from pipeline.review.security import Access
 from pipeline.review.server import DOOR, MAX_CONNECTIONS, door
 from tests.review.site import Site, load_tiny, make_examples, write_run
@@ -97,7 +98,8 @@ def test_the_browser_is_told_a_file_that_only_its_owner_reads(
 
     monkeypatch.setattr(webbrowser, "open", opened)
     monkeypatch.setattr(server, "make_server", lambda app: Stopped())
-    main.serve(queue, run, "Ann", host="127.0.0.1", port=0, open_browser=True)
+    ranker = Ranker(run, load_tiny(tmp_path).config)
+    main.serve(queue, run, ranker, "Ann", host="127.0.0.1", port=0, open_browser=True)
     token = re.search(r"token=(\S+)", capsys.readouterr().out)
     assert len(told) == 1 and token is not None and token[1] not in told[0]
     assert not (run.folder / DOOR).exists()

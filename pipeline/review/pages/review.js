@@ -117,6 +117,7 @@ function decideLot(decision, label) {
     const seen = Object.fromEntries(picked.map((box) => [box.value, Number(box.dataset.seen)]));
     const saved = await send("/decide-lot", {
       seen, decision, label: label ?? null, note: $("#note").value,
+      suggested: Object.fromEntries(picked.map((box) => [box.value, box.dataset.suggested])),
     });
     if (saved === null) return;
     await show(page.list);
@@ -131,6 +132,30 @@ function undo() {
     await show("/example?id=" + encodeURIComponent(saved.at(-1)));
     say("undone: " + (saved.length === 1 ? saved[0] : saved.length + " decisions"));
   });
+}
+
+// The new order comes with the next list or example; a list that waits for it asks for itself.
+function rankAgain() {
+  return alone(async () => {
+    const saved = await send("/rank-again", {});
+    if (saved === null) return;
+    say(saved);
+    if (page.page === "list") awaitRanking(); // others ask when they are lists
+  });
+}
+
+async function awaitRanking() {
+  const address = location.href;
+  const here = () => page.page === "list" && location.href === address;
+  while (here()) {
+    await new Promise((done) => setTimeout(done, 1000));
+    try {
+      const answer = await (await fetch("/ranking")).json();
+      if (!answer.running && here()) return go(address);
+    } catch {
+      return;  // the next thing one does says that the server does not answer
+    }
+  }
 }
 
 // Of the view, not of an example: a cookie, and the page once more.
@@ -176,6 +201,7 @@ async function showNeighbors() {
 
 function arrive() {
   count();
+  if (page.page === "list" && $("#ranking")) awaitRanking();
   if (page.page === "example") {
     showNeighbors();
     const kept = localStorage.getItem(draft());
@@ -295,6 +321,7 @@ const EVERYWHERE = {
   z: undo,
   "/": search,
   b: toggleBlind,
+  r: rankAgain,
   i: () => go($(".places a[title=i]").getAttribute("href")),
 };
 
