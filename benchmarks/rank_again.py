@@ -22,7 +22,7 @@ import pyarrow as pa
 from benchmarks.review_intervals import KEPT, PLANTED, read_set
 from pipeline.corrections.again import ask_again, moved, plan_again, quick_members
 from pipeline.data.examples import group_texts
-from pipeline.models.members import Corpus
+from pipeline.models.judges import Corpus
 
 DECISIONS, EVERY = (150, 300), 50
 Row = dict[str, Any]

@@ -38,7 +38,8 @@ from pipeline.frame.run import Run
 from pipeline.issues.sections import FindIssues
 from pipeline.models.calibration import LEAST
 from pipeline.models.folds import plan_folds
-from pipeline.models.members import Corpus, EnsembleFinder, Finder, Member, named
+from pipeline.models.judges import Corpus
+from pipeline.models.members import EnsembleFinder, Finder, Member, named
 
 QUICK = ("words", "characters", "naive_bayes")
 FOLDS = 5

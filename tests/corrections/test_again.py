@@ -26,7 +26,7 @@ from pipeline.corrections.queue import Queue
 from pipeline.frame import artifacts
 from pipeline.frame.record import hashes
 from pipeline.frame.run import Run
-from pipeline.models.members import Corpus
+from pipeline.models.judges import Corpus
 from tests.review.site import load_tiny, make_examples, write_run
 from tests.tiny import ROOT
 

@@ -389,8 +389,10 @@ def test_vectors_of_the_user_tell_which_texts_are_like_one(site: Site, tmp_path)
     vectors = np.random.default_rng(0).normal(size=(80, 3))
     vectors[[5, 44]] = [[2, 2, 0], [1, 1, 0.01]]
     np.save(tmp_path / "all.npy", vectors)
-    near = Neighbors(site.run, site.page.queue, tmp_path / "all.npy")
+    queue = site.page.queue
+    near = Neighbors(site.run, queue, tmp_path / "all.npy")
     near.wait()
     (first, *_) = near.nearest(queue, "train/5")
     assert first.id == "test/44" and first.likeness == pytest.approx(1, abs=1e-3)
-    assert near.likeness("train/5")[site.page.queue.places["test/44"]] == pytest.approx(1, abs=1e-3)
+    likeness = near.likeness(queue, "train/5")
+    assert likeness[queue.places["test/44"]] == pytest.approx(1, abs=1e-3)
