@@ -1,13 +1,17 @@
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from pipeline.corrections import journal as journal_module
 from pipeline.corrections.decision import Source
 from pipeline.corrections.journal import Journal, StaleError, as_lot, encode_line, parse_line
 from pipeline.corrections.merge import take_back
@@ -327,3 +331,70 @@ def test_acknowledged_lots_survive_kill_9_all_or_none(source, tmp_path, wanted):
     writer.stdout.close()
     standing = Journal(path, source).standing.all()
     assert len(standing) % 8 == 0 and len(standing) >= int(last) + 8
+
+
+PIECE = 60  # bytes that reach the disk at a time
+
+
+def change_and_die(
+    work: Callable[[Journal], object], journal: Journal, step: int, ack: int
+) -> None:
+    """Do a change that is killed at a step: a piece of what is written, or what makes it last."""
+    taken = itertools.count(1)
+
+    def strike() -> None:
+        if next(taken) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def write_pieces(file: IO[bytes], data: bytes) -> None:
+        for start in range(0, len(data), PIECE):
+            os.write(file.fileno(), data[start : start + PIECE])
+            strike()
+
+    def sync(descriptor: int) -> None:
+        strike()
+        real_sync(descriptor)
+        strike()
+
+    real_sync, os.fsync = os.fsync, sync
+    journal_module.write_all = write_pieces  # type: ignore[attr-defined]
+    try:
+        work(journal)
+        os.write(ack, b"saved")
+    finally:
+        os._exit(0)
+
+
+@pytest.mark.parametrize("change", ["a lot", "its undo"])
+def test_a_lot_is_there_or_not_at_all_wherever_kill_9_ends_it(source, tmp_path, change):
+    ids = [f"train/{i}" for i in range(12)]
+    lot = lot_of(source, *ids)
+    steps, ends = 0, set[str]()
+    while "finished" not in ends:
+        steps += 1
+        path = tmp_path / f"{steps}.jsonl"
+        journal = Journal(path, source)
+        journal.append([decide(source, "train/30")])
+        if change == "its undo":
+            journal.append(lot)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            work = (lambda j: j.undo("Ann")) if change == "its undo" else (lambda j: j.append(lot))
+            change_and_die(work, journal, steps, write)
+        os.close(write)
+        _, status = os.waitpid(child, 0)
+        with os.fdopen(read, "rb") as rest:
+            saved = bool(rest.read())
+        ends.add("finished" if os.WIFEXITED(status) else "killed")
+        again = Journal(path, source)
+        there = {i for i in ids if again.standing.of(i)}
+        assert there in (set(), set(ids))
+        done = set() if change == "its undo" else set(ids)
+        assert there == done or not saved
+        again.append([decide(source, "train/31")])  # what was cut off is in nobody's way
+        last = Journal(path, source)
+        assert {i for i in ids if last.standing.of(i)} == there
+        assert last.standing.of("train/31") and last.standing.of("train/30")
+    data = sum(len(encode_line(decision)) for decision in lot)
+    assert ends == {"killed", "finished"} and steps >= data // PIECE
