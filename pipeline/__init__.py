@@ -16,6 +16,7 @@ start.guard()
 def __getattr__(name: str) -> Any:
     """Import what is asked for, and nothing for those who ask for the version alone."""
     if name in __all__:
+        start.check_platform()
         from pipeline import library
 
         return getattr(library, name)

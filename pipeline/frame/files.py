@@ -14,7 +14,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from pipeline.frame.errors import ArtifactError, ResourceError
+from pipeline.frame.errors import ArtifactError, DataError, ResourceError
 
 TEMPORARY = ".tmp-"
 UMASK = os.umask(0o077)  # can be read only by setting it, which other threads must not meet
@@ -94,15 +94,22 @@ def hash_of(path: Path) -> str:
     """Return the hash of a file, of a folder by the names and contents in it, or "missing".
 
     Linked folders count like others.
+
+    Raises:
+        DataError: one of them may not be read.
     """
-    if path.is_file():
-        return sha256_file(path)
-    if not path.is_dir():
-        return "missing"
-    digest = hashlib.sha256()
-    for file in sorted(_files_under(path)):
-        name, sha = os.fsencode(file.relative_to(path)), sha256_file(file)
-        digest.update(b"%s %s\n" % (name, sha.encode()))
+    try:
+        if path.is_file():
+            return sha256_file(path)
+        if not path.is_dir():
+            return "missing"
+        digest = hashlib.sha256()
+        for file in sorted(_files_under(path)):
+            name, sha = os.fsencode(file.relative_to(path)), sha256_file(file)
+            digest.update(b"%s %s\n" % (name, sha.encode()))
+    except OSError as error:
+        what = f"{error.filename or path}: cannot be read: {error.strerror}"
+        raise DataError(f"{what}; correct its rights, or name another") from None
     return f"sha256:{digest.hexdigest()}"
 
 

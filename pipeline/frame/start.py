@@ -5,12 +5,14 @@ that uses this package as a library.
 """
 
 import os
+import re
 import signal
 import sys
 from types import TracebackType
 
-COMMANDS = ("-m", "label-errors")  # sys.argv[0] while the package is imported
-WINDOWS = "error: this runs on Linux and macOS; on Windows, run it in WSL 2 (README, Where it runs)"
+# The end of sys.argv[0] while the package is imported, of pip's programs on Windows too.
+COMMAND = re.compile(r"(.*[\\/])?(-m|label-errors(-script\.pyw?|\.exe)?)", re.DOTALL)
+WINDOWS = "this runs on Linux and macOS; on Windows, run it in WSL 2 (README, Where it runs)"
 TOO_LITTLE = (
     "cannot allocate",
     "failed to map",
@@ -23,14 +25,25 @@ TOO_LITTLE = (
 
 def guard() -> None:
     """Answer in a line until `let_go`, if this process is a command."""
-    if os.path.basename(sys.argv[0] if sys.argv else "") not in COMMANDS:  # noqa: PTH119
+    if not COMMAND.fullmatch(sys.argv[0] if sys.argv else ""):
         return
-    if sys.platform == "win32":
-        sys.exit(WINDOWS)
     open_streams()
+    if sys.platform == "win32":
+        os.write(2, f"error: {WINDOWS}\n".encode())
+        sys.exit(2)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
     sys.excepthook = _say
+
+
+def check_platform() -> None:
+    """Stop a program that uses this package as a library where it does not run.
+
+    Raises:
+        ImportError: on Windows, instead of one that names a module nobody has heard of.
+    """
+    if sys.platform == "win32":
+        raise ImportError(WINDOWS)
 
 
 def let_go() -> None:

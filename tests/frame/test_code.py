@@ -1,7 +1,9 @@
 """What decides a result is what is compared: code, sections of the config, files, libraries."""
 
 import csv
+import errno
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import pytest
 from pipeline.config.load import Loaded, load_config
 from pipeline.frame import code, stage, versions
 from pipeline.frame.code import code_of, decides_nothing, reached
+from pipeline.frame.errors import DataError
 from pipeline.frame.files import hash_of
 from pipeline.frame.record import load_record
 from pipeline.frame.run import Run
@@ -393,3 +396,19 @@ def test_a_folder_is_known_by_names_and_contents(tmp_path: Path) -> None:
     (tmp_path / "a" / "2.txt").rename(tmp_path / "a" / "1.txt")
     assert hash_of(tmp_path / "a") == first
     assert hash_of(tmp_path / "none") == "missing"
+
+
+@pytest.mark.parametrize("where", ["a/1.txt", "a"])
+def test_what_may_not_be_read_is_said_so(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not that it cannot be written, which is what such an error means elsewhere."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.txt").write_text("one")
+
+    def refuse(self: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "open" if where.endswith("txt") else "iterdir", refuse)
+    with pytest.raises(DataError, match=rf"{where}: cannot be read: Permission denied; correct"):
+        hash_of(tmp_path / "a")

@@ -62,6 +62,39 @@ def test_closed_streams_change_nothing(tmp_path: Path, closed: tuple[int, ...]) 
     assert not (tmp_path / "pipeline-error.log").exists()
 
 
+# --- Windows -------------------------------------------------------------------------------
+
+HIDDEN = """
+import sys
+
+class Windows:
+    def find_spec(self, name, *_):
+        if name in ("fcntl", "resource", "pwd", "termios"):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Windows())
+sys.platform = "win32"
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["-m", "label-errors", r"C:\env\Scripts\label-errors.exe", r"C:\e\label-errors-script.py"],
+)
+def test_on_windows_a_command_says_where_it_runs(program: str) -> None:
+    code = f"{HIDDEN}\nsys.argv = [{program!r}]\nfrom pipeline.command.group import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {start.WINDOWS}\n"
+
+
+def test_on_windows_the_library_says_where_it_runs() -> None:
+    code = f"{HIDDEN}\nsys.argv = ['mine.py']\nfrom pipeline import find_label_errors"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"ImportError: {start.WINDOWS}"
+
+
 # --- little memory -------------------------------------------------------------------------
 
 

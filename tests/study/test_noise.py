@@ -31,6 +31,20 @@ def test_the_rate_is_exact_and_only_other_classes_are_given(kind: str, rate: flo
     assert set(np.unique(noisy)) <= {0, 1, 2}
 
 
+def test_a_label_of_which_a_model_is_sure_is_flipped_to_another() -> None:
+    """Where all other probabilities are exactly 0, as float32 has them."""
+    labels = np.array([0, 1, 2, 0])
+    noisy = flip_labels(
+        labels,
+        rate=1.0,
+        kind="instance_dependent",
+        num_classes=3,
+        pred_probs=np.eye(3, dtype=np.float32)[labels],
+        rng=np.random.default_rng(0),
+    )
+    assert (noisy != labels).all()
+
+
 def test_uniform_noise_prefers_no_class() -> None:
     labels, noisy, _ = flipped("uniform", 0.4)
     changed = labels != noisy
