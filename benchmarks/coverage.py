@@ -16,14 +16,14 @@ import typer
 from pydantic import TypeAdapter
 
 from benchmarks import planted
-from pipeline.compute.finders import ask_member, combine
+from pipeline.compute.finders import combine
 from pipeline.compute.trial import suggest_finder
 from pipeline.data.prepared import Labels
 from pipeline.frame.cli import run_command
 from pipeline.frame.terminal import say
 from pipeline.issues.estimate import estimate_class_errors, estimate_errors
 from pipeline.models.folds import plan_folds
-from pipeline.models.judges import Corpus
+from pipeline.models.judges import Corpus, ask_member
 from pipeline.models.members import MODEL, EnsembleFinder, named
 from pipeline.study.noise import flip_labels
 

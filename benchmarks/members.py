@@ -15,12 +15,11 @@ from pydantic import TypeAdapter
 
 from benchmarks.measure import measure, python
 from benchmarks.scale import SEED, generate_batches
-from pipeline.compute.finders import ask_member
 from pipeline.compute.trial import suggest_finder
 from pipeline.data.sample import CLASS_NAMES
 from pipeline.frame.cli import run_command
 from pipeline.models.folds import plan_folds
-from pipeline.models.judges import Corpus
+from pipeline.models.judges import Corpus, ask_member
 from pipeline.models.members import MODEL, EnsembleFinder, named
 
 SIZES = (12_500, 50_000)

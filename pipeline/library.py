@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.compute.finders import ask_member, combine_scope
+from pipeline.compute.finders import combine_scope
 from pipeline.compute.trial import suggest_finder
 from pipeline.config.suggest import STRENGTHS
 from pipeline.data.examples import count_per_class, group_texts
@@ -24,7 +24,7 @@ from pipeline.issues.lists import SCORES
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.sections import FindIssues
 from pipeline.models.folds import LEAST_TEXTS, FoldPlans
-from pipeline.models.judges import Corpus
+from pipeline.models.judges import Corpus, ask_member
 from pipeline.models.members import MODEL, EnsembleFinder, Member, VectorsMember, named
 from pipeline.models.sections import Crossval, Scope
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,10 @@ from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import SCOPES, Run
 from pipeline.models.calibration import LEAST, at_temperature, fit_temperature, log_loss
 from pipeline.models.folds import FoldPlans, load_fold
-from pipeline.models.judges import Corpus, Judgement, judge
 from pipeline.models.members import MODEL, Member, named
-from pipeline.models.side_by_side import training_masks
+
+if TYPE_CHECKING:  # SciPy comes with them
+    from pipeline.models.judges import Corpus
 
 IN_SAMPLE_GAP = 0.05  # of accuracy on train over test: more is hardly out of sample
 IN_SAMPLE_ACCURACY = 0.995
@@ -102,7 +103,7 @@ def by_ensemble(asked: Asked) -> Judged:
     return combine(said, asked.labels, asked.scopes)
 
 
-def before_trainings(asked: Asked, corpus: Corpus | None = None) -> None:
+def before_trainings(asked: Asked, corpus: "Corpus | None" = None) -> None:
     """Ask the members that are no trainings, and keep what they say.
 
     They need their memory for themselves: TensorFlow is not there yet, and what they counted is
@@ -114,13 +115,15 @@ def before_trainings(asked: Asked, corpus: Corpus | None = None) -> None:
     _ask_members(asked, corpus, say=asked.progress.say)
 
 
-def corpus_of(run: Run, labels: Labels) -> Corpus:
+def corpus_of(run: Run, labels: Labels) -> "Corpus":
     """Return what members read of a run, in the order in which they do; see `train_first`."""
+    from pipeline.models.judges import Corpus
+
     return Corpus(lambda: _texts_train_first(run, labels), functools.partial(_vectors, run, labels))
 
 
 def _ask_members(
-    asked: Asked, corpus: Corpus | None = None, say: Callable[[str], None] = lambda line: None
+    asked: Asked, corpus: "Corpus | None" = None, say: Callable[[str], None] = lambda line: None
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the log probabilities of each member besides the model, those kept from before first.
 
@@ -140,7 +143,7 @@ def _ask_members(
     return said
 
 
-def _fitted(name: str, member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
+def _fitted(name: str, member: Member, scope: str, asked: Asked, corpus: "Corpus") -> Arrays:
     """Return {"all"} or {"train", "test"}: what the models of a scope say, or said before."""
     path = (asked.member_path or asked.run.member)(name, scope)
     key = hashlib.sha256(f"{asked.key} {name} {scope} {member!r}".encode()).hexdigest()
@@ -176,8 +179,10 @@ def _vectors(run: Run, labels: Labels, path: str) -> np.ndarray:
     return np.asarray(read_vectors(Path(path), ids)[train_first(labels)])
 
 
-def _judge(member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
+def _judge(member: Member, scope: str, asked: Asked, corpus: "Corpus") -> Arrays:
     """Return what a member says, each scope in the order of its rows; see `train_first`."""
+    from pipeline.models.judges import ask_member
+
     order = train_first(asked.labels)
     place_of, is_train = np.argsort(order), asked.labels.is_train[order]
     plans = asked.plans.repeats(scope, asked.finder.repeats)
@@ -192,51 +197,6 @@ def _judge(member: Member, scope: str, asked: Asked, corpus: Corpus) -> Arrays:
         num_classes=len(load_class_names(asked.run)),
     )
     return {scope: held_out[:, place_of]} if scope == "all" else {scope: held_out, "test": unseen}
-
-
-def ask_member(
-    member: Member,
-    corpus: Corpus,
-    labels: np.ndarray,
-    learned: np.ndarray,
-    plans: Sequence[Sequence[np.ndarray]],
-    *,
-    num_classes: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what a member says of each text, by a model that did not learn it.
-
-    Args:
-        labels: (texts,) class indices. learned: (texts,) the texts that are learned; of the
-            others only the texts are looked at.
-        plans: for each repetition the held-out positions of each fold, among those learned.
-
-    Returns:
-        Log probabilities: (repetitions, learned, classes), and (others, classes) by one model of
-        all that are learned.
-
-    Raises:
-        ValueError: no word or character occurs often enough.
-    """
-    rows = np.flatnonzero(learned)
-    fold_of = np.full((len(plans), len(labels)), -1)
-    for repetition, plan in enumerate(plans):
-        for fold, positions in enumerate(plan):
-            fold_of[repetition, rows[positions]] = fold
-    masks = [training_masks(folds) for folds in fold_of]
-    if len(rows) < len(labels):
-        masks.append(learned[:, None])
-    question = Judgement(
-        corpus,
-        labels,
-        np.concatenate(masks, axis=1),
-        folds=len(plans[0]),
-        learned=learned,
-        num_classes=num_classes,
-    )
-    said = judge(member, question)
-    firsts = np.cumsum([0, *(len(plan) for plan in plans)])[: len(plans)]
-    held_out = [said[rows, at + folds[rows]] for at, folds in zip(firsts, fold_of, strict=True)]
-    return np.array(held_out, np.float32), said[~learned, -1].astype(np.float32)
 
 
 def combine(

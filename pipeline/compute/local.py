@@ -18,8 +18,6 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_any
 from typing import Any, Protocol, Self, TypeVar
 
-from joblib import cpu_count
-
 from pipeline.compute.resources import free_memory
 from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ResourceError
@@ -206,6 +204,8 @@ def count_workers(compute: Compute, progress: StageProgress, worker_bytes: int) 
 
     Cores and memory are those that this process may use, in a container or batch job, too.
     """
+    from joblib import cpu_count
+
     cores, memory = cpu_count(), free_memory()
     bearable: int = max(1, min(cores, memory // worker_bytes))
     if compute.workers == "auto":

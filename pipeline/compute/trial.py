@@ -5,10 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.compute.finders import ask_member
 from pipeline.models.calibration import LEAST, calibrate, log_loss
 from pipeline.models.folds import plan_folds
-from pipeline.models.judges import Corpus
 from pipeline.models.members import MODEL, EnsembleFinder, named
 
 MANY = 20_000  # texts times classes; above, rare runs of characters are left out
@@ -71,6 +69,8 @@ def try_members(
     Args:
         labels: (texts,) class indices. vectors: (texts, dim) of the user's, None for none.
     """
+    from pipeline.models.judges import Corpus, ask_member
+
     chosen = np.arange(len(labels))
     if len(labels) > MOST_TRIED:
         chosen = np.sort(np.random.default_rng(seed).permutation(len(labels))[:MOST_TRIED])

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter
 
-from pipeline.compute.finders import ask_member, combine_scope
+from pipeline.compute.finders import combine_scope
 from pipeline.compute.trial import suggest_finder
 from pipeline.corrections.load import interleaved, make_item
 from pipeline.corrections.queue import Queue
@@ -38,7 +38,7 @@ from pipeline.frame.run import Run
 from pipeline.issues.sections import FindIssues
 from pipeline.models.calibration import LEAST
 from pipeline.models.folds import plan_folds
-from pipeline.models.judges import Corpus
+from pipeline.models.judges import Corpus, ask_member
 from pipeline.models.members import EnsembleFinder, Finder, Member, named
 
 QUICK = ("words", "characters", "naive_bayes")

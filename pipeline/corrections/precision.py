@@ -12,7 +12,6 @@ curve, so it may drift away from the last one, the farther the more.
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 DRAWS = 2000
 LEVELS = np.linspace(-12, 8, 41)  # log-odds of an error at the end of the list
@@ -50,6 +49,8 @@ class Fit(NamedTuple):
 
     def probabilities(self, suspicions: np.ndarray, *, seed: int = 0) -> np.ndarray:
         """Return (draws, n) probabilities that labels so suspicious are wrong."""
+        from scipy.special import expit
+
         x = self.ruler.measure(suspicions)
         beyond = np.maximum(self.edge - x, 0)
         drift = np.random.default_rng(seed).normal(0, DRIFT, len(self.levels))
@@ -111,6 +112,8 @@ def posterior(x: np.ndarray, is_wrong: np.ndarray) -> np.ndarray:
     Args:
         x: (m,) measured suspicions. is_wrong: (m,) what was decided.
     """
+    from scipy.special import expit
+
     found = -0.5 * ((LEVELS[:, None, None] - LEVEL) / LEVEL_SD) ** 2
     found = found - 0.5 * ((SLOPES[None, :, None] - SLOPE) / SLOPE_SD) ** 2 + np.zeros(SHAPE)
     for wrong in (True, False):

@@ -9,7 +9,6 @@ from pipeline.corrections.audit import DRAWS, NEUTRAL, Estimate
 from pipeline.corrections.audit_sample import audit_path
 from pipeline.corrections.findings import find_out
 from pipeline.corrections.load import journal_of, load_queue
-from pipeline.corrections.patterns import find_patterns
 from pipeline.corrections.people import agreement_of, people
 from pipeline.corrections.queue import Queue
 from pipeline.corrections.votes import consensus
@@ -47,6 +46,8 @@ def review_metrics(
         if loaded.config.corrections:
             raise
         return None
+    from pipeline.corrections.patterns import find_patterns  # and with it SciPy's statistics
+
     agreed, patterns = agreement_of(queue), find_patterns(queue)
     found: dict[str, Any] = {"journal": str(journal)} | find_out(queue).as_json()
     found["reviewers"] = {person.name: person.as_json() for person in people(queue)}

@@ -1,8 +1,9 @@
-"""Log probabilities brought to honest confidence by one temperature (Guo et al. 2017)."""
+"""Log probabilities brought to honest confidence by one temperature (Guo et al. 2017).
+
+SciPy is imported by what computes: commands that only read what this room declares start sooner.
+"""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 LEAST = 1e-12  # of a probability, before its logarithm is taken
 
@@ -15,6 +16,8 @@ def fit_temperature(log_probs: np.ndarray, labels: np.ndarray) -> float:
     Args:
         log_probs: (n, classes), out of sample. labels: (n,) class indices.
     """
+    from scipy.optimize import minimize_scalar
+
     found = minimize_scalar(
         lambda logarithm: log_loss(at_temperature(log_probs, float(np.exp(logarithm))), labels),
         bounds=(np.log(0.05), np.log(1000)),
@@ -26,6 +29,8 @@ def fit_temperature(log_probs: np.ndarray, labels: np.ndarray) -> float:
 
 def at_temperature(log_probs: np.ndarray, temperature: float) -> np.ndarray:
     """Return softmax(log_probs / temperature), as log probabilities."""
+    from scipy.special import log_softmax
+
     return np.asarray(log_softmax(log_probs / temperature, axis=1))
 
 

@@ -1,7 +1,7 @@
 """What the members of an ensemble say of the texts, each on an input of its own."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,12 @@ from pipeline.models.ngrams import (
     spread_of,
     tfidf,
 )
-from pipeline.models.side_by_side import choose_strength, fit_logistic, fit_naive_bayes
+from pipeline.models.side_by_side import (
+    choose_strength,
+    fit_logistic,
+    fit_naive_bayes,
+    training_masks,
+)
 from pipeline.models.vectors import of_length_one
 
 
@@ -169,3 +174,48 @@ def judge(member: Member, asked: Judgement) -> np.ndarray:
     """Return (texts, models, classes) log probabilities of one member."""
     found: np.ndarray = imported(MEMBERS[member.member].judge)(member, asked)
     return found
+
+
+def ask_member(
+    member: Member,
+    corpus: Corpus,
+    labels: np.ndarray,
+    learned: np.ndarray,
+    plans: Sequence[Sequence[np.ndarray]],
+    *,
+    num_classes: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a member says of each text, by a model that did not learn it.
+
+    Args:
+        labels: (texts,) class indices. learned: (texts,) the texts that are learned; of the
+            others only the texts are looked at.
+        plans: for each repetition the held-out positions of each fold, among those learned.
+
+    Returns:
+        Log probabilities: (repetitions, learned, classes), and (others, classes) by one model of
+        all that are learned.
+
+    Raises:
+        ValueError: no word or character occurs often enough.
+    """
+    rows = np.flatnonzero(learned)
+    fold_of = np.full((len(plans), len(labels)), -1)
+    for repetition, plan in enumerate(plans):
+        for fold, positions in enumerate(plan):
+            fold_of[repetition, rows[positions]] = fold
+    masks = [training_masks(folds) for folds in fold_of]
+    if len(rows) < len(labels):
+        masks.append(learned[:, None])
+    question = Judgement(
+        corpus,
+        labels,
+        np.concatenate(masks, axis=1),
+        folds=len(plans[0]),
+        learned=learned,
+        num_classes=num_classes,
+    )
+    said = judge(member, question)
+    firsts = np.cumsum([0, *(len(plan) for plan in plans)])[: len(plans)]
+    held_out = [said[rows, at + folds[rows]] for at, folds in zip(firsts, fold_of, strict=True)]
+    return np.array(held_out, np.float32), said[~learned, -1].astype(np.float32)

@@ -12,7 +12,7 @@ from pipeline.command.group import COMMANDS, main
 from pipeline.frame.cli import command_line, complete
 from pipeline.frame.section import imported
 from tests.commands import end_of
-from tests.tiny import ROOT, command
+from tests.tiny import ROOT, SETTINGS, TINY, command, imported_in, sets
 
 
 def test_every_command_is_a_function_with_a_docstring() -> None:
@@ -111,6 +111,31 @@ def test_a_list_of_commands_imports_none_of_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, check=False)
     assert done.returncode == 0
+
+
+LIGHT = {
+    "a list of commands": ["--help"],
+    "status": ["status"],
+    "show": ["show", "--top", "2"],
+    "clean": ["clean", "--help"],
+    "init": ["init", "--help"],
+    "check": ["check", "--help"],
+    "export": ["export", "--help"],
+}
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_what_computes_nothing_imports_nothing_that_computes(name: str, tiny_results: Path) -> None:
+    """SciPy takes a second of CPU to import, and a list of commands took it, too."""
+    words, rest = LIGHT[name], []
+    heavy = {"scipy", "sklearn", "pandas", "joblib", "cleanlab", "tensorflow", "keras"}
+    if name in ("status", "show"):
+        rest = ["--config", TINY, "--results", tiny_results, *sets(*SETTINGS)]
+    if name == "show":
+        heavy.remove("pandas")  # Arrow imports it to convert a column
+    done = command("__main__", *words, *rest, env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0, done.stderr
+    assert not imported_in(done.stderr) & heavy
 
 
 # --- what to type next, in the words of the program that was typed ---------------------------

@@ -13,7 +13,6 @@ from pydantic import TypeAdapter
 from pipeline.compute import finders
 from pipeline.compute.finders import (
     Asked,
-    ask_member,
     before_trainings,
     by_ensemble,
     by_file,
@@ -25,8 +24,9 @@ from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import SCOPES, Run
+from pipeline.models import judges
 from pipeline.models.folds import FoldPlans, plan_folds
-from pipeline.models.judges import Corpus
+from pipeline.models.judges import Corpus, ask_member
 from pipeline.models.members import Finder, Member
 from tests.tiny import load_tiny
 
@@ -212,13 +212,13 @@ TWO = ensemble(MEMBERS["words"], MEMBERS["naive_bayes"])
 def judging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The members that are asked, by name, and not read from a file."""
     names: list[str] = []
-    real = finders.judge
+    real = judges.judge
 
     def watched(member: Any, question: Any) -> np.ndarray:
         names.append(f"{member.member} {'all' if question.learned.all() else 'train'}")
         return real(member, question)
 
-    monkeypatch.setattr(finders, "judge", watched)
+    monkeypatch.setattr(judges, "judge", watched)
     yield names
 
 

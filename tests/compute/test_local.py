@@ -47,7 +47,7 @@ class KeptProgress(StageProgress):
 @pytest.fixture(autouse=True)
 def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "free_memory", lambda: 10**12)
-    monkeypatch.setattr(local, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
 
 
 def run(job: Any, jobs: list[Job], on: Compute, progress: KeptProgress) -> list[Any]:

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from pipeline.compute import trial
 from pipeline.compute.trial import suggest_finder, try_members
+from pipeline.models import judges
 from pipeline.models.members import Finder
 
 RNG = np.random.default_rng(0)
@@ -64,14 +65,14 @@ def test_a_member_with_nothing_to_read_is_not_tried() -> None:
 
 def test_of_many_texts_a_part_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    real = trial.ask_member
+    real = judges.ask_member
 
     def watched(member: Any, corpus: Any, labels: np.ndarray, *rest: Any, **options: Any) -> Any:
         seen.append(len(labels))
         assert [corpus.texts[i].as_py() in TEXTS for i in range(3)] == [True] * 3
         return real(member, corpus, labels, *rest, **options)
 
-    monkeypatch.setattr(trial, "ask_member", watched)
+    monkeypatch.setattr(judges, "ask_member", watched)
     monkeypatch.setattr(trial, "MOST_TRIED", 50)
     tried = try_on(TEXTS, GIVEN)
     assert seen == [50, 50, 50]
