@@ -39,7 +39,6 @@ def review(
     num_classes = int(max(given.max(), believed.max())) + 1
     characters = sum(len(text) for text in corpus.texts.to_pylist())
     members = quick_members(None, count=len(given), num_classes=num_classes, characters=characters)
-    members = [m.model_copy(update={"C": [3.0]} if hasattr(m, "C") else {}) for m in members]
     plan = plan_again(given, group_texts(corpus.texts.to_pylist()), seed=seed)
     before = ask_again(corpus, members, given, plan, num_classes=num_classes)
     wrong, fixed = given != believed, order(before, given, may)

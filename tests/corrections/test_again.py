@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.compute.trial import suggest_finder
 from pipeline.corrections.again import (
     LEFT_OUT,
     Asked,
@@ -27,6 +28,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.record import hashes
 from pipeline.frame.run import Run
 from pipeline.models.judges import Corpus
+from pipeline.models.members import EnsembleFinder
 from tests.review.site import load_tiny, make_examples, write_run
 from tests.tiny import ROOT
 
@@ -42,6 +44,16 @@ def planted() -> tuple[list[str], np.ndarray, np.ndarray]:
     texts = [f"{about[n]} {' '.join(rng.choice(words[truth[n]], 3))} {n}" for n in range(COUNT)]
     given = np.where(about == "refund", 1 - truth, truth)
     return texts, given, truth
+
+
+def test_the_quick_members_are_those_of_the_finder_with_one_penalty_or_usual_ones() -> None:
+    usual = quick_members(None, count=COUNT, num_classes=2, characters=3000)
+    assert [each.member for each in usual] == ["words", "characters", "naive_bayes"]
+    assert [each.C for each in usual[:2]] == [[3.0], [3.0]]
+    finder = EnsembleFinder.model_validate(suggest_finder(COUNT, 2, 3000))
+    own = finder.model_copy(update={"members": [finder.members[2], finder.members[3]]})
+    found = quick_members(own, count=COUNT, num_classes=2, characters=3000)
+    assert [each.member for each in found] == ["naive_bayes"]  # the model takes its time
 
 
 def asked_again(labels: np.ndarray, texts: list[str], given: np.ndarray) -> np.ndarray:

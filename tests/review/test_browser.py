@@ -343,7 +343,7 @@ def test_the_list_is_ranked_again_by_a_key_and_says_what_changed(chromium, serve
     window.press("l")
     window.page.wait_for_selector("#ranked")
     said = window.page.locator("#ranked").inner_text()
-    assert f"{len(site.page.queue.new)} issues are new" in said
+    assert f"{len(site.page.queue.new)} new, " in said
     if SCREENSHOTS:
         window.page.screenshot(path=Path(SCREENSHOTS) / "ranked-1280-light.png", full_page=True)
     assert len(site.lines()) == 20 and "20 of" in window.progress()

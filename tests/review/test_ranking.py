@@ -66,7 +66,7 @@ def test_a_new_order_comes_with_the_next_list_and_says_what_changed(site: Site) 
     html = site.ask("/")[1]
     queue = site.page.queue
     assert queue is not old and queue.ranking == 1
-    assert f"{len(queue.new)} issues are new" in html and f"{len(queue.gone)} vanished" in html
+    assert f"{len(queue.new)} new</a>" in html and f"{len(queue.gone)} vanished" in html
     assert "train/30" in {i.id for i in queue.items if queue.decisions(i)}
     assert queue.progress("Ann")["mine"] == 25
     for show, ids in (("new", queue.new), ("gone", queue.gone)):
