@@ -91,7 +91,7 @@ def run_in_turn(names: Iterable[str], loaded: Loaded, results: Path) -> int:
     """Run stages in turn, each in a process of its own; return the first exit code that is not 0.
 
     A fork has imported already what this process has; those that need TensorFlow are forked from a
-    process that has imported it once for all of them.
+    process that imports it once for all of them, beside the stages before them.
     """
     if sys.platform != "linux":
         codes = (in_new_interpreter(name, loaded, results) for name in names)
@@ -99,6 +99,8 @@ def run_in_turn(names: Iterable[str], loaded: Loaded, results: Path) -> int:
     works = {name: functools.partial(work, name, loaded, results) for name in names}
     training = [name for name in works if stages()[name].tensorflow(loaded.config)]
     with Nursery(functools.partial(load_code, training, loaded.config), works) as nursery:
+        if training:
+            nursery.start()
         for name, each in works.items():
             code = nursery.run(name) if name in training else run_forked(each)
             if code < 0:

@@ -80,7 +80,7 @@ class Nursery:
     """A process that has imported what is heavy, and forks once more for each work that needs it.
 
     So that is imported once, and in the memory of no other work. It is started when it is asked
-    first, and ends with the `with` block or with this process, whatever ends that.
+    first, or by `start`, and ends with the `with` block or with this process, whatever ends that.
     """
 
     def __init__(self, load: Callable[[], object], works: Mapping[str, Work]) -> None:
@@ -112,8 +112,7 @@ class Nursery:
         Raises:
             Terminated: see `hear_for`.
         """
-        if not self._process:
-            self._start()
+        self.start()
         if not self._answers.readline():
             return self._lost()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
@@ -122,7 +121,10 @@ class Nursery:
         child = int(self._answers.readline() or 0)
         return hear_for(child, mask, lambda: self._code_of(child)) if child else self._lost()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Import what is heavy, beside whatever else is done meanwhile; once."""
+        if self._process:
+            return
         requests, answers = os.pipe(), os.pipe()
         heard = {each: signal.getsignal(each) for each in HEARD}
 

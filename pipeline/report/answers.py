@@ -124,7 +124,7 @@ def is_fit(m: Material) -> Answer:
 def how_many(m: Material) -> Answer:
     """Say how many labels are wrong, with a range and where it comes from."""
     question, total = "How many labels are wrong?", m.metrics["dataset"]["num_examples"]
-    listed = f"{m.listed:,} are listed as issues, the least probable first."
+    listed = f"{m.listed:,} are listed as issues, the least probable label first."
     if not m.is_fit:
         return Answer(question, "This model cannot say", [f"Its {m.listed:,} issues mean little."])
     found = m.metrics["issues"]["all"].get("estimated_errors", {})
@@ -266,6 +266,8 @@ def equal_training(m: Material) -> str | tuple[str, ...]:
         return ""
     if before == after:
         return f"Both models were trained for {before:,} steps."
+    if m.loaded.config.cleanlearn.same_updates:  # batches are whole texts
+        return f"The cleaned model was trained for {after:,} steps, the baseline for {before:,}."
     return (
         f"The cleaned model was trained for {after:,} steps, the baseline for {before:,}: with "
         "fewer texts an epoch has fewer; ",

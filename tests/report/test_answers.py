@@ -128,7 +128,12 @@ def test_test_labels_are_said_to_be_noisy_where_accuracies_are_compared(make_toy
     answer = said(gather(toy.loaded, toy.run, toy.metrics))["Did cleaning help?"]
     assert answer.startswith("No difference shown: +0.1000 [−0.0500, +0.2000]")
     assert "Test labels are noisy too" in answer
-    assert "for 540 steps, the baseline for 600" in answer
+    assert "for 540 steps, the baseline for 600: with fewer texts" in answer
+    cleanlearn = toy.loaded.config.cleanlearn.model_copy(update={"same_updates": True})
+    config = toy.loaded.config.model_copy(update={"cleanlearn": cleanlearn})
+    same = replace(toy.loaded, config=config)
+    answer = said(gather(same, toy.run, toy.metrics))["Did cleaning help?"]
+    assert "for 540 steps, the baseline for 600." in answer
 
 
 def test_a_small_class_makes_no_headline_and_gets_no_share() -> None:
