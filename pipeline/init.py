@@ -17,7 +17,7 @@ from pipeline.config.describe import (
     describe_trial,
     describe_unread,
 )
-from pipeline.config.json_schema import schema_hint
+from pipeline.config.json_schema import place_schema
 from pipeline.config.load import config_name, load_config, run_name
 from pipeline.config.suggest import (
     SEED,
@@ -251,7 +251,7 @@ def write_config(
             told[key] += f"\nall that are written: classes: {as_yaml(guess.labels)}"
     notes: Notes = {("dataset", key): for_terminal(line) for key, line in told.items()}
     head = (
-        f"{schema_hint(folder)}\n# Label errors in {shown(data.name)[1:-1]}. Written by "
+        f"{place_schema(folder)}\n# Label errors in {shown(data.name)[1:-1]}. Written by "
         "pipeline.init from what it saw there; every key is\n# here, none has a default "
         "elsewhere.\n\n"
     )

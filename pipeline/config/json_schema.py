@@ -14,9 +14,11 @@ from pydantic import BaseModel
 
 from pipeline.config.problems import members_of
 from pipeline.config.schema import Config
+from pipeline.frame.files import atomic_write
 
 SCHEMA = Path(__file__).with_name("config.schema.json")
 PAGE = Path("docs/config.md")
+BESIDE = "label-errors.schema.json"
 HINT = "# yaml-language-server: $schema="
 
 
@@ -40,15 +42,17 @@ def without_titles(node: Any) -> Any:
     return [without_titles(each) for each in node] if isinstance(node, list) else node
 
 
-def schema_hint(folder: Path) -> str:
+def place_schema(folder: Path) -> str:
     """Return the first line of a config in `folder`, which tells an editor its schema.
 
-    Relative where this package lies under the current folder, else the whole path.
+    Where the config and this package are not of one checkout, the schema is written beside the
+    config: where a package is installed is another place on each machine.
     """
-    path = SCHEMA
-    if SCHEMA.is_relative_to(Path.cwd()):
-        path = Path(os.path.relpath(SCHEMA, folder.absolute()))
-    return f"{HINT}{path.as_posix()}"
+    if all(path.is_relative_to(Path.cwd()) for path in (SCHEMA, folder.resolve())):
+        return f"{HINT}{Path(os.path.relpath(SCHEMA, folder.absolute())).as_posix()}"
+    with atomic_write(folder / BESIDE) as file:
+        file.write(SCHEMA.read_bytes())
+    return f"{HINT}{BESIDE}"
 
 
 def config_page() -> str:
