@@ -88,14 +88,22 @@ def test_the_size_for_a_wished_interval_keeps_its_promise() -> None:
     size = sample_size(0.02, [10_000], [0.1])
     assert 1.96 * np.sqrt(0.09 / size) == pytest.approx(0.02, rel=0.1)
     assert sample_size(0.0001, [300, 200], [0.1, 0.1]) == 500
+    # Of 400 labels half of which are wrong, fewer than the 385 that would do for endlessly many.
+    assert sample_size(0.05, [400], [0.5]) == 196
 
 
-def audit_of(tmp_path, total, dataset="sha256:a", shift=0.0):
-    confidence, listed = scores(100)
+def test_a_list_misses_nothing_where_nothing_is_wrong() -> None:
+    none = np.zeros(5, int)
+    assert recall_of(none, none) == (1.0, 1.0, 1.0)
+    assert recall_of(none, none + 2) == (0.0, 0.0, 0.0)
+
+
+def audit_of(tmp_path, total, dataset="sha256:a", shift=0.0, seed=1, below=0.4):
+    confidence, listed = scores(100)[0], scores(100)[0] < below
     ids = [f"train/{i}" for i in range(100)]
     return draw_audit(
         tmp_path / "j.audit_all.json", total, ids, np.arange(100) < 60, confidence + shift, listed,
-        dataset=dataset, scope="all", seed=1,
+        dataset=dataset, scope="all", seed=seed,
     )  # fmt: skip
 
 
@@ -104,10 +112,13 @@ def test_an_audit_is_kept_grows_and_is_not_mixed_with_another_ranking(tmp_path) 
     assert len(first.ids) == 40 and not said
     assert load_audit(tmp_path / "j.audit_all.json", "sha256:a") == first
     assert audit_of(tmp_path, 20)[0] == first
-    more, _ = audit_of(tmp_path, 60)
+    more, _ = audit_of(tmp_path, 60, seed=2)  # with the seed that it began with
+    assert more.seed == 1
     assert set(first.ids) < set(more.ids) and len(more.ids) >= 60
     assert [(s.train, s.test) for s in more.strata] == [(s.train, s.test) for s in first.strata]
     same, said = audit_of(tmp_path, 90, shift=0.01)
+    assert same == more and "stays as it is" in said
+    same, said = audit_of(tmp_path, 90, below=0.6)  # another list of the same scores
     assert same == more and "stays as it is" in said
     assert "all of them" in audit_of(tmp_path / "other", 500)[1]
 

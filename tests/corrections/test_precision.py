@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from pipeline.corrections.precision import (
+    DRAWS,
+    DRIFT,
     FEWEST,
+    Fit,
+    Ruler,
     draw_counts,
     fit_precision,
     forecast,
@@ -79,3 +84,23 @@ def test_the_scale_of_a_finder_does_not_matter() -> None:
         fit = fit_precision(other[:100], wrong[:100], ruler_of(other))
         said.append(forecast(fit, other[100:150]).expected)
     assert max(said) - min(said) < 1.5
+
+
+def test_beyond_the_last_decision_curves_drift_apart_the_farther_the_more() -> None:
+    """One curve, so that nothing but the drift can tell its draws apart."""
+    one = np.zeros(DRAWS)
+    fit = Fit(one, one + 1, one + 1, edge=0.0, ruler=Ruler(0.0, 1.0))
+    spread = logit(fit.probabilities(np.array([2.0, 0.0, -1.0, -3.0]))).std(axis=0)
+    np.testing.assert_allclose(spread[:2], 0, atol=1e-9)
+    np.testing.assert_allclose(spread[2:], [DRIFT, 3 * DRIFT], rtol=0.1)
+
+
+@pytest.mark.parametrize("ceiling", [0.5, 0.8, 1.0])
+def test_a_curve_says_of_what_was_decided_what_was_decided(ceiling: float) -> None:
+    """At both ends of the list: the most suspicious may be right all the same."""
+    scores, wrong = made(np.random.default_rng(3), 600, -1.0, 3.0, ceiling)
+    fit = fit_precision(scores, wrong, ruler_of(scores))
+    assert fit is not None
+    curve = fit.probabilities(suspicion(scores)).mean(axis=0)
+    for part in (slice(0, 200), slice(200, 400), slice(400, 600)):
+        assert curve[part].mean() == pytest.approx(wrong[part].mean(), abs=0.06)

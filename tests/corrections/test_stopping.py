@@ -1,10 +1,20 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from pipeline.corrections.audit import Counted
 from pipeline.corrections.findings import live_sentence, plan_sentence, rule_sentence
-from pipeline.corrections.stopping import Listed, expect_next, pace, plan_ahead, recall_of_list
+from pipeline.corrections.precision import Forecast
+from pipeline.corrections.stopping import (
+    Listed,
+    Rule,
+    expect_next,
+    pace,
+    plan_ahead,
+    recall_of_list,
+    wrong_in_list,
+)
 
 
 def listed(decided: int, errors: int, total: int = 400) -> Listed:
@@ -43,6 +53,29 @@ def test_a_rule_to_stop_says_when_it_is_reached_and_how_sure_it_is() -> None:
     assert "still allows more" not in rule_sentence(listed(350, 10), 3)
 
 
+@pytest.mark.parametrize(
+    ("expected", "low", "high", "is_reached", "is_certain"),
+    [
+        (8, 4, 9, True, True),
+        (8, 4, 12, True, False),
+        (8, 4, 10, True, False),  # 10 of 50 are 1 in 5, and not fewer
+        (10, 8, 12, False, False),
+        (12, 10, 15, False, True),
+    ],
+)
+def test_a_rule_goes_by_what_is_expected_and_is_certain_by_the_interval(
+    expected: float, low: int, high: int, is_reached: bool, is_certain: bool
+) -> None:
+    rule = Rule(one_in=5, next=Forecast(expected, low, high), labels=50)
+    assert (rule.is_reached, rule.is_certain) == (is_reached, is_certain)
+
+
+def test_what_is_known_to_be_wrong_counts_in_the_list() -> None:
+    found = wrong_in_list(listed(100, 60))
+    assert found is not None and found.min() >= 60
+    assert (wrong_in_list(listed(400, 38)) == 38).all()
+
+
 def test_recall_of_a_list_that_is_all_decided_depends_on_what_is_outside() -> None:
     assert recall_of_list(listed(400, 40), [Counted(100, 100, 10)]).value == 0.8
     assert recall_of_list(listed(3, 3), [Counted(100, 100, 10)]) is None
@@ -54,3 +87,8 @@ def test_the_pace_knows_breaks() -> None:
     times += [start + timedelta(hours=3, seconds=7 * i) for i in range(20)]
     assert pace(times) == 7
     assert pace(times[:4]) is None
+    now = start
+    pairs = [now := now + timedelta(seconds=gap) for gap in (3600, 7) * 7]  # more breaks than not
+    assert pace(pairs) == 7
+    assert pace([start + timedelta(seconds=300 * i) for i in range(6)]) == 300
+    assert pace([start + timedelta(seconds=301 * i) for i in range(6)]) is None
