@@ -19,6 +19,7 @@ STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
 STRENGTHS = [1.0, 10.0, 100.0]  # of a linear model of vectors: penalties to choose from
 FOREIGN = 0.002  # share of characters beyond ASCII
 # Of a dataset that could not be read: those of some thousand texts and a few classes.
+MOST_CLASS_WEIGHT = 4.0  # of a few rows cleanlab's estimate can be anything: docs/study.md
 UNREAD_SETTINGS: dict[str, Any] = {
     "max_tokens": 20_000,
     "sequence_length": 200,
@@ -61,7 +62,7 @@ def suggest_values(
             "max_pruned_fraction": 0.5,
             "even_if_unfit": False,
             "same_updates": True,
-            "max_class_weight": None,
+            "max_class_weight": MOST_CLASS_WEIGHT,
             "calibrate": True,
         },
         "evaluate": {
