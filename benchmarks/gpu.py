@@ -1,11 +1,13 @@
 """`make bench-gpu`: does a GPU compute what the CPU does, how fast, and what goes wrong there.
 
 Every part is a process of its own and leaves a line of JSON; one that fails leaves the reason and
-stops no other. Without a GPU the parts run on the CPU alone, which tries the script and no more.
-Writes results/bench/gpu.json and prints a table.
+stops no other. What says most comes first, and the file is written again after each part, so a run
+that is cut short has told what it could. Without a GPU the parts run on the CPU alone, which tries
+the script and no more. Writes results/bench/gpu.json and prints a table.
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -20,12 +22,13 @@ import numpy as np
 import typer
 
 from benchmarks.measure import measure, python
+from pipeline.frame import artifacts
 from pipeline.frame.cli import run_command
 from pipeline.frame.tensorflow import load_tensorflow
 
 OUTPUT = Path("results/bench/gpu.json")
 REPLICAS = (1, 3, 9, 30, 100)
-SMALL_GPUS = (2_000, 4_000, 8_000)  # MB: what a part may take of the GPU's memory
+SMALL_GPUS = (2_000, 4_000)  # MB: what a part may take of the GPU's memory
 OPS = ("ResourceApplyAdam", "SparseSegmentMean", "SparseTensorDenseMatMul", "MatMul", "GatherV2")
 VOCABULARY, LENGTH, CLASSES, DIM, BATCH = 10_000, 250, 2, 16, 32
 IMDB = ("--config=configs/imdb.yaml",)
@@ -39,11 +42,13 @@ def bench_gpu(
     number: Annotated[int, typer.Option(hidden=True)] = 1,
     quick: Annotated[bool, typer.Option(help="Small data: does all of it run?")] = False,
     whole: Annotated[bool, typer.Option(help="With make all, make study and the script.")] = True,
+    minutes: Annotated[float, typer.Option(help="Begin no part after these.")] = math.inf,
 ) -> None:
     """Compare this machine's GPU with its CPU: placement, equality, stacking, memory, time."""
     if part:
         print(json.dumps(PARTS[part](device, number, 2_000 if quick else 25_000)))
         return
+    end = time.monotonic() + 60 * minutes
     found: list[Answer] = []
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     gpus = ask("devices", "gpu")
@@ -54,27 +59,40 @@ def bench_gpu(
         result = {"machine": machine | gpus, "parts": found}
         OUTPUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(line_of(answer), flush=True)
+        if time.monotonic() > end:
+            print(f"cut after {minutes:g} minutes: some parts were not begun")
+            break
     if "gpu" not in devices:
         print("no GPU here that TensorFlow can use: nothing above was tried on one")
 
 
 def answers(devices: Sequence[str], *, quick: bool, whole: bool) -> Iterator[Answer]:
-    """Yield what each part found, on each device; the last two on all devices are compared."""
-    weights = {}
+    """Yield what each part found, what says most first; each part on every device in turn."""
+    for part in ("placement", "train", "out_of_range", "determinism"):
+        found = [ask(part, device, quick=quick) for device in devices]
+        yield from found
+        if part == "train" and len(found) == 2:
+            yield {"part": "equality", **differences(*found)}
+    with tempfile.TemporaryDirectory() as results:
+        if whole:
+            yield from whole_runs("run", devices, Path(results), quick=quick)
+        yield from timings(devices, quick=quick)
+        if whole:
+            yield from whole_runs("study", devices, Path(results), quick=quick)
+            yield from plain_script(devices, quick=quick)
+
+
+def timings(devices: Sequence[str], *, quick: bool) -> Iterator[Answer]:
+    """Yield what trainings as one cost, two at once, and what small GPUs bear."""
+    for count in REPLICAS:
+        for device in devices:
+            if device == "gpu" or count <= REPLICAS[2]:
+                yield ask("replicas", device, count, quick=quick)
     for device in devices:
-        for part in ("placement", "determinism", "out_of_range"):
-            yield ask(part, device, quick=quick)
-        for count in REPLICAS if device == "gpu" else REPLICAS[:3]:
-            yield ask("replicas", device, count, quick=quick)
         yield two_at_once(device, quick=quick)
-        weights[device] = ask("train", device, quick=quick)
-        yield weights[device]
     if "gpu" in devices:
-        yield {"part": "equality", **differences(weights["cpu"], weights["gpu"])}
         for megabytes in SMALL_GPUS:
             yield ask("small_gpu", "gpu", megabytes, quick=quick)
-    if whole:
-        yield from whole_runs(devices, quick=quick)
 
 
 def ask(part: str, device: str, number: int = 1, *, quick: bool = False) -> Answer:
@@ -177,6 +195,7 @@ def out_of_range(device: str, number: int, examples: int) -> Answer:
 
 def replicas(device: str, number: int, examples: int) -> Answer:
     """Return the seconds of an epoch of `number` networks trained as one, the first one apart."""
+    examples = max(BATCH, 8 * examples // max(8, number))  # drawing them takes longest
     _, first, seconds = train_replicas(device, number, examples)
     per = seconds / number / examples
     answer = {"first_seconds": first, "seconds": seconds, "microseconds_per_example": 1e6 * per}
@@ -189,9 +208,9 @@ def small_gpu(device: str, number: int, examples: int) -> Answer:
     limit = tf.config.LogicalDeviceConfiguration(memory_limit=number)
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("GPU")[0], [limit])
     most = 0
-    for count in REPLICAS:
+    for count in REPLICAS[:4]:
         try:
-            train_replicas(device, count, examples)
+            train_replicas(device, count, examples // 2)
         except tf.errors.ResourceExhaustedError:
             break
         most = count
@@ -258,12 +277,9 @@ def train_replicas(device: str, count: int, examples: int) -> tuple[list[Any], f
     tokens = (VOCABULARY * rng.random((examples, LENGTH)) ** 3).astype(np.uint16)  # few are common
     labels = (tokens[:, :20].mean(axis=1) > VOCABULARY / 4).astype(int)
     networks = [new_network(seed) for seed in range(count)]
+    data = networks[0].training_data(tokens, labels)
     made = [
-        Replica(
-            network,
-            network.training_data(tokens, labels),
-            keras.callbacks.CallbackList(add_history=True, model=network),
-        )
+        Replica(network, data, keras.callbacks.CallbackList(add_history=True, model=network))
         for network in networks
     ]
     laps = [time.perf_counter()]
@@ -288,20 +304,53 @@ def memory(device: str) -> Answer:
 # --- whole commands ----------------------------------------------------------------------------
 
 
-def whole_runs(devices: Sequence[str], *, quick: bool) -> Iterator[Answer]:
-    """Yield wall and CPU seconds and memory of whole commands on each device."""
-    data = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    has_imdb = (data / "imdb_reviews").is_dir() and not quick
-    config = IMDB if has_imdb else SAMPLE[: 1 if quick else 2]
+def whole_runs(
+    command: str, devices: Sequence[str], results: Path, *, quick: bool
+) -> Iterator[Answer]:
+    """Yield what a whole command costs on each device, and how far its answers are apart."""
+    config = IMDB if has_imdb(quick) else SAMPLE[: 1 if quick else 2]
+    name = "make all" if command == "run" else f"make {command}"
     for device in devices:
-        with tempfile.TemporaryDirectory() as results:
-            options = (*config, f"--results={results}", f"--set=compute.device={device}")
-            for name in ("run", "study"):
-                yield timed(f"make {'all' if name == 'run' else name}", device,
-                            [python(), "-m", f"pipeline.{name}", *options])  # fmt: skip
-        if has_imdb:
-            hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {}
-            yield timed("plain script", device, [python(), "benchmarks/plain_script.py"], hidden)
+        options = (*config, f"--results={results / device}", f"--set=compute.device={device}")
+        cost = timed(name, device, [python(), "-m", f"pipeline.{command}", *options])
+        yield cost | {"stages": stage_seconds(results / device)}
+    if command == "run" and len(devices) == 2:
+        yield {"part": "same answers"} | compare(*(results / each for each in devices))
+
+
+def has_imdb(quick: bool) -> bool:
+    data = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    return (data / "imdb_reviews").is_dir() and not quick
+
+
+def stage_seconds(results: Path) -> Answer:
+    for path in results.glob("*/evaluate/metrics.json"):
+        return dict(json.loads(path.read_text(encoding="utf-8"))["seconds"])
+    return {}
+
+
+def compare(*results: Path) -> Answer:
+    """Return how far the answers of two runs are apart: probabilities and issues of scope all."""
+    try:
+        probs = [np.load(next(each.glob("*/crossval/pred_probs_all.npy"))) for each in results]
+        rows = [
+            set(artifacts.load_issue_rows(next(each.glob("*/find_issues/issues_all.csv"))))
+            for each in results
+        ]
+    except StopIteration:
+        return {"failed": "one of the runs has no answers"}
+    return {
+        "pred_probs_most": float(abs(probs[0] - probs[1]).max()),
+        "issues": [len(each) for each in rows],
+        "in_both": len(rows[0] & rows[1]),
+    }
+
+
+def plain_script(devices: Sequence[str], *, quick: bool) -> Iterator[Answer]:
+    for device in devices if has_imdb(quick) else ():
+        hidden = {"CUDA_VISIBLE_DEVICES": "-1"} if device == "cpu" else {}
+        command = [python(), "benchmarks/plain_script.py"]
+        yield timed("plain script", device, command, hidden)
 
 
 def timed(

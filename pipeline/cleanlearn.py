@@ -23,6 +23,7 @@ from pipeline.models.seeds import derive_seed
 from pipeline.models.table import (
     code_of_model,
     count_epochs,
+    device_for,
     inputs_of,
     kind_of,
     load_inputs,
@@ -46,7 +47,7 @@ def cleanlearn(context: Context) -> None:
     listed = issue_positions(run, rows) if fit_to_judge else np.empty(0, int)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if row_of(config.model).tensorflow:
-        context.notes["device"] = choose_device(config.compute.device)
+        context.notes["device"] = choose_device(device_for(config.model, config.compute.device))
         check_device(run, context.notes["device"])
         load_tensorflow(context.notes["device"])
     inputs = inputs_of(run, "train", config.vectorize)

@@ -126,6 +126,24 @@ def test_folds_of_other_settings_or_places_are_not_kept(
     assert len(after) == 10
 
 
+def test_folds_that_a_gpu_cannot_train_at_once_are_trained_half_by_half(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = [plan(tiny_run)[place] for place in (0, 1, 3, 4)]
+    sizes = []
+
+    def fit_one(classifiers: Any, sets: Any) -> None:
+        sizes.append(len(sets))
+        raise MemoryError
+
+    monkeypatch.setattr("pipeline.models.classifier.fit_classifiers", fit_one)
+    results = train(planned, lambda name, epoch, loss: None)
+    assert sizes == [4, 2, 2]
+    for training, result in zip(planned, results, strict=True):
+        kept = artifacts.load_arrays(tiny_run.fold(training.scope, training.fold))
+        np.testing.assert_array_equal(result["pred_probs"], kept["pred_probs"])
+
+
 def test_folds_of_another_device_are_not_kept(tiny_run: Run) -> None:
     key, training = RunState(load_tiny().config, tiny_run).key("crossval"), plan(tiny_run)[0]
     assert kept_with(tiny_run, key, "cpu")._kept(training) is not None

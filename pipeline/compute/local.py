@@ -22,7 +22,13 @@ from pipeline.compute.resources import free_memory
 from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.progress import StageProgress
-from pipeline.frame.tensorflow import choose_device, import_tensorflow, is_started, load_tensorflow
+from pipeline.frame.tensorflow import (
+    choose_device,
+    has_nvidia,
+    import_tensorflow,
+    is_started,
+    load_tensorflow,
+)
 
 WORKER_BYTES = 500_000_000  # of a process that only vectorizes
 
@@ -62,6 +68,10 @@ class Workers:
         self.progress = progress
         self.needs_tensorflow = needs_tensorflow
         self.device = choose_device(compute.device) if needs_tensorflow else "cpu"
+        if needs_tensorflow and compute.device == "auto" and self.device == "cpu" and has_nvidia():
+            progress.say(
+                "trains on the CPU: TensorFlow cannot use the GPU of this machine; see `make gpu`"
+            )
         self.count = 1 if self.device == "gpu" else count_workers(compute, progress, worker_bytes)
         self._pool: ProcessPoolExecutor | None = None
         self._reports: Any = None

@@ -26,7 +26,10 @@ class Compute(Section):
     workers: Annotated[
         Literal["auto"] | Count, about("processes, one training thread each: auto, or a number")
     ]
-    device: Annotated[Literal["auto", "cpu", "gpu"], about("auto: a GPU where there is one")]
+    device: Annotated[
+        Literal["auto", "cpu", "gpu"],
+        about("auto: the CPU for fasttext, else a GPU where there is one"),
+    ]
     engine: Annotated[
         Literal["local", "ray"],
         about("local: processes of this machine | ray: tasks of a Ray cluster"),

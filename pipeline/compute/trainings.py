@@ -16,7 +16,7 @@ from pipeline.frame.artifacts import Arrays
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import Run
-from pipeline.models.table import Model, Vectorize, inputs_of, row_of
+from pipeline.models.table import Model, Vectorize, device_for, inputs_of, row_of
 from pipeline.models.training import Training, train
 
 
@@ -28,7 +28,7 @@ def training_engine(
     held = 0 if row.fast(model) else inputs_of(run, "all", vectorize).stat().st_size
     examples = artifacts.load_json(run.dataset)["num_examples"]
     return make_engine(
-        compute,
+        compute.model_copy(update={"device": device_for(model, compute.device)}),
         progress,
         needs_tensorflow=row.tensorflow,
         worker_bytes=training_bytes(examples, inputs=held),

@@ -68,11 +68,12 @@ def open_streams() -> None:
 
 
 def is_of_memory(error: BaseException) -> bool:
-    """Return whether an error is one of little memory, or of little address space."""
+    """Return whether an error is one of little memory, a GPU's too, or address space."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, ImportError | OSError | RuntimeError | SystemError)
-        and any(words in text for words in TOO_LITTLE)
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return True
+    return isinstance(error, ImportError | OSError | RuntimeError | SystemError) and any(
+        words in text for words in TOO_LITTLE
     )
 
 

@@ -150,6 +150,7 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
 
     Raises:
         LossIsNaN: the loss of one of them is not finite any more.
+        MemoryError: a GPU has too little for so many.
         ValueError: they differ in shape, or in the number of batches an epoch.
     """
     networks = [replica.network for replica in replicas]
@@ -175,7 +176,10 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
             for replica in replicas:
                 replica.callbacks.on_epoch_begin(epoch)
             state.lend()
-            logs = _run_epoch(trainer, replicas, rngs, batch_size)
+            try:
+                logs = _run_epoch(trainer, replicas, rngs, batch_size)
+            except tf.errors.ResourceExhaustedError as error:
+                raise MemoryError(error.message) from None
             if at_each_epoch:
                 state.take_back()
             for replica, log in zip(replicas, logs, strict=True):

@@ -170,7 +170,8 @@ def plan_training(
 def train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
     """Return, for each training, held_out, pred_probs and training curves.
 
-    Several are trained as one, each as it would be alone. For the baseline what it learned comes
+    Several are trained as one, each as it would be alone; half as many at a time where a GPU has
+    too little memory. For the baseline what it learned comes
     back, too; of a Keras model also train_vectors and test_vectors, see pipeline.models.vectors.
 
     Raises:
@@ -192,6 +193,13 @@ def _train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
     except ArithmeticError as error:
         names = ", ".join(training.name for training in trainings)
         raise DataError(f"{names}: {error}; {remedy(trainings[0].model)}") from None
+    except MemoryError:
+        if len(trainings) == 1:
+            raise
+        classifiers = []
+    if not classifiers:  # not where the error is still alive, and with it what it holds
+        half = len(trainings) // 2
+        return _train(trainings[:half], report) + _train(trainings[half:], report)
     return [
         apply(training, fitted) for training, fitted in zip(trainings, classifiers, strict=True)
     ]

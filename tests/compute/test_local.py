@@ -22,8 +22,8 @@ from tests.tiny import unmeasured
 JOBS = [Job(number) for number in range(5)]
 
 
-def compute(workers: Any) -> Compute:
-    return Compute(workers=workers, device="cpu", engine="local", address=None)
+def compute(workers: Any, device: str = "cpu") -> Compute:
+    return Compute(workers=workers, device=device, engine="local", address=None)
 
 
 TWO = compute(workers=2)
@@ -172,6 +172,18 @@ def test_only_tasks_that_can_be_one_training_are_grouped() -> None:
     jobs = [Job(0, stack_shape=7), Job(1), Job(2, stack_shape=8), Job(3, stack_shape=7), Job(4)]
     numbers = [[job.number for job in group] for group in group_tasks(jobs)]
     assert numbers == [[0, 3], [1], [2], [4]]
+
+
+def test_a_gpu_that_auto_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "choose_device", lambda asked: "cpu")
+    monkeypatch.setattr(local, "has_nvidia", lambda: True)
+    told = {}
+    for asked in ("auto", "cpu"):
+        progress = KeptProgress()
+        Workers(compute(workers=1, device=asked), progress)
+        told[asked] = progress.lines
+    assert "TensorFlow cannot use the GPU" in told["auto"][0]
+    assert told["cpu"] == []
 
 
 def test_on_a_gpu_one_process_trains_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:

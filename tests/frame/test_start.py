@@ -127,6 +127,7 @@ def test_errors_of_memory_are_one_kind(
     assert exit_code_of(fail) == 7
     assert capsys.readouterr().err.startswith("error: out of memory; lower ")
     assert not start.is_of_memory(ImportError("No module named 'x'"))
+    assert start.is_of_memory(type("ResourceExhaustedError", (Exception,), {})("OOM"))
 
 
 # --- Ctrl-C --------------------------------------------------------------------------------

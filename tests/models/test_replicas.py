@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from pipeline.models.fast_step import BlockTrainer, Shape
 from pipeline.models.network import FastText, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam
 
@@ -51,6 +53,29 @@ def test_each_replica_is_trained_as_it_would_be_alone():
         for expected, weight in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_allclose(weight, expected, atol=2e-6)
         assert int(other.optimizer.iterations) == int(one.optimizer.iterations)
+
+
+def test_the_sums_of_a_gpu_are_those_of_a_cpu(monkeypatch):
+    trained = {}
+    for on_gpu in (False, True):
+        trainer = BlockTrainer(Shape(VOCABULARY + 1, 5, CLASSES, FusedAdam().constants, 2))
+        trainer.on_gpu = on_gpu  # decides which ops it is made of; a CPU has both kinds
+        monkeypatch.setattr("pipeline.models.network.block_trainer", lambda shape, t=trainer: t)
+        networks = [new_network(seed) for seed in range(2)]
+        replicas = [as_replica(n, *new_data(50 + i, i)) for i, n in enumerate(networks)]
+        fit_replicas(replicas, batch_size=8, epochs=range(3))
+        trained[on_gpu] = [weight for network in networks for weight in network.get_weights()]
+    for expected, weight in zip(trained[False], trained[True], strict=True):
+        np.testing.assert_allclose(weight, expected, atol=2e-6)
+
+
+def test_too_many_for_a_gpu_is_an_error_of_memory(monkeypatch):
+    def full(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(BlockTrainer, "run_block", full)
+    with pytest.raises(MemoryError, match="OOM"):
+        fit_replicas([as_replica(new_network(0), *new_data(20, 0))], batch_size=8, epochs=range(1))
 
 
 def test_different_numbers_of_batches_are_refused():

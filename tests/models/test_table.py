@@ -32,6 +32,7 @@ from pipeline.models.table import (
     check_model,
     code_of_model,
     count_epochs,
+    device_for,
     make_classifier,
     row_of,
 )
@@ -94,6 +95,15 @@ def fitted(name: str) -> Any:
     """Return the classifier fit on the texts of seed 0."""
     texts, labels = make_texts(seed=0)
     return make(name).fit(inputs(name, texts), labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "device"),
+    [("fasttext", "auto", "cpu"), ("fasttext", "gpu", "gpu"), ("cnn", "auto", "auto")],
+)
+def test_auto_is_the_cpu_for_what_is_trained_by_blocks(name: str, asked: str, device: str) -> None:
+    model = TypeAdapter(Model).validate_python({"name": name} | SETTINGS[name])
+    assert device_for(model, asked) == device
 
 
 @pytest.mark.parametrize("name", SETTINGS)
