@@ -17,6 +17,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
 from pipeline.frame.run import Run
 from pipeline.models.tokens import LINE_BREAK, PUNCTUATION
+from pipeline.models.unicode_words import bare_word, cut_words
 
 SEPARATOR = re.compile(rf"((?:{re.escape(LINE_BREAK)}|[ \t\n\v\f\r])+)", re.IGNORECASE)
 DELETED = re.compile(PUNCTUATION)
@@ -80,30 +81,36 @@ def explain(tokens: np.ndarray, weights: LinearWeights, *, towards: int, away: i
     )
 
 
-def split_pieces(text: str) -> list[Piece]:
-    """Return the text in order, cut where `vectorize` cuts it into words.
+def split_pieces(text: str, *, unicode: bool = False) -> list[Piece]:
+    """Return the text in order, cut where `vectorize` cuts it into words, or where it does by
+    `words: unicode`.
 
     Joined together the pieces are the text again. A stretch of punctuation is not a word.
     """
     pieces, words = [], 0
-    for index, part in enumerate(SEPARATOR.split(text)):
-        is_word = index % 2 == 0 and DELETED.sub("", part) != ""
-        if part:
+    for index, between in enumerate(SEPARATOR.split(text)):
+        parts = cut_words(between) if unicode and index % 2 == 0 else [between]
+        for part in filter(None, parts):
+            is_word = index % 2 == 0 and standard_word(part, unicode=unicode) != ""
             pieces.append(Piece(part, words if is_word else None))
-        words += is_word
+            words += is_word
     return pieces
 
 
-def standard_word(piece: str) -> str:
+def standard_word(piece: str, *, unicode: bool = False) -> str:
     """Return a word as the vocabulary spells it: ASCII lower case, ASCII punctuation deleted."""
+    if unicode:
+        return DELETED.sub("", bare_word(piece))
     lower = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in piece)
     return DELETED.sub("", lower)
 
 
-def fits(pieces: list[Piece], tokens: np.ndarray, token_of: dict[str, int]) -> bool:
+def fits(
+    pieces: list[Piece], tokens: np.ndarray, token_of: dict[str, int], *, unicode: bool = False
+) -> bool:
     """Return whether `pieces` cut the text into exactly these token ids."""
     words = [piece.text for piece in pieces if piece.position is not None][: len(tokens)]
-    expected = [token_of.get(standard_word(word), UNKNOWN_TOKEN) for word in words]
+    expected = [token_of.get(standard_word(word, unicode=unicode), UNKNOWN_TOKEN) for word in words]
     return bool(tokens.tolist() == expected + [PADDING_TOKEN] * (len(tokens) - len(expected)))
 
 
@@ -176,14 +183,19 @@ class Explainer:
         self.token_of = {word: token for token, word in enumerate(self.vocabulary) if token > 1}
 
     def explain(
-        self, position: int, pieces: list[Piece], *, towards: int, away: int
-    ) -> WordEvidence | None:
-        """Return the words of the example at `position` of the scope, or None."""
-        if not self.models:
-            return None
-        tokens = np.asarray(self.tokens[position])
-        if not fits(pieces, tokens, self.token_of):
-            return None
+        self, position: int, text: str, *, towards: int, away: int
+    ) -> tuple[list[Piece], WordEvidence | None]:
+        """Return the text of the example at `position` of the scope in pieces, and its words."""
+        for unicode in (False, True) if self.models else ():
+            pieces = split_pieces(text, unicode=unicode)
+            tokens = np.asarray(self.tokens[position])
+            if fits(pieces, tokens, self.token_of, unicode=unicode):
+                return pieces, self._evidence(position, tokens, pieces, towards, away)
+        return split_pieces(text), None
+
+    def _evidence(
+        self, position: int, tokens: np.ndarray, pieces: list[Piece], towards: int, away: int
+    ) -> WordEvidence:
         model = self.models[self.model_of[position]]
         explanation = explain(tokens, model, towards=towards, away=away)
         adding, taking = strongest_words(tokens, explanation, self.vocabulary, limit=NAMED_WORDS)

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.data.prepared import Labels
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
-from pipeline.models.explanation import Explainer, Piece, WordEvidence, split_pieces
+from pipeline.models.explanation import Explainer, Piece, WordEvidence
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ def _issue(
         explainer.class_names.index(issue[key]) for key in ("given_label", "suggested_label")
     )
     probabilities = np.asarray(pred_probs[position])
-    pieces = split_pieces(issue["text"])
     towards = suggested
     if suggested == given:  # flagged although the model agrees: compare with the runner-up
         towards = int(np.argsort(-probabilities, kind="stable")[1])
+    pieces, words = explainer.explain(position, issue["text"], towards=towards, away=given)
     return Issue(
         scope=scope,
         rank=int(issue["rank"]),
@@ -79,5 +79,5 @@ def _issue(
         wrong=float(issue["probability_wrong"]) if issue["probability_wrong"] else None,
         text=issue["text"],
         pieces=pieces,
-        words=explainer.explain(position, pieces, towards=towards, away=given),
+        words=words,
     )

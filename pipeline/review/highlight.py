@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.corrections.queue import Item
 from pipeline.frame.run import Run
 from pipeline.models.counted_words import CountsExplainer, is_explained
-from pipeline.models.explanation import Explainer, split_pieces
+from pipeline.models.explanation import Explainer
 from pipeline.models.members import finder_of
 
 STRENGTHS = (0.8, 0.5, 0.3)  # of the strongest word: levels 3, 2 and 1
@@ -47,8 +47,9 @@ class Highlighter:
                 item.position, item.text, towards=towards, away=away
             )
             return weigh(*parts) if parts else [Piece(item.text)]
-        found = split_pieces(item.text)
-        evidence = self.explainer.explain(item.position, found, towards=towards, away=away)
+        found, evidence = self.explainer.explain(
+            item.position, item.text, towards=towards, away=away
+        )
         return weigh(found, evidence.explanation.by_position) if evidence else [Piece(item.text)]
 
 
