@@ -39,7 +39,8 @@ def decisions_of(source: Source) -> list[Decision]:
     for place, (id_, given) in enumerate(source.given.items()):
         kind = ("keep", "relabel", "drop", "unsure")[place % 4]
         label = {"keep": given, "relabel": {"a": "b", "b": "a"}[given]}.get(kind)
-        made.append(source.decide(id_, kind, label, reviewer="Ann", note=f"note {place}"))
+        how = (None, "settle", "blind", "audit", "settle")[place % 5]
+        made.append(source.decide(id_, kind, label, reviewer="Ann", note=f"note {place}", how=how))
     return made
 
 

@@ -35,6 +35,8 @@ def test_each_filter_lets_through_what_it_says() -> None:
     assert places(given="no such class") == []
     assert places(split="test") == [1]
     assert places(low=8.0, high=40.0) == [0, 1]
+    exact = columns_of([item(0, "a", [0.25, 0.5, 0.25])], INDEX)  # the bounds are let through
+    assert filtered(exact, View(low=25.0, high=25.0), INDEX).all()
     assert places(kind="mixed") == [1]
     assert places(kind="plain") == [0, 2, 3]
 
@@ -47,9 +49,17 @@ def test_orders() -> None:
     assert order_of(COLUMNS, "like", None).tolist() == [0, 1, 2, 3]
 
 
+def test_the_most_frequent_pair_comes_first_whatever_the_classes_are_called() -> None:
+    to_a, to_c = [0.9, 0.05, 0.05], [0.05, 0.05, 0.9]
+    columns = columns_of([item(0, "a", to_c), item(1, "b", to_a), item(2, "b", to_a)], INDEX)
+    assert order_of(columns, "pair").tolist() == [1, 2, 0]
+
+
 def test_pairs_are_counted_as_the_data_confuses_them() -> None:
     assert pair_counts(COLUMNS, np.ones(4, bool)) == [(0, 1, 2), (1, 0, 1)]
     assert pair_counts(COLUMNS, np.zeros(4, bool)) == []
+    agreed = columns_of([*ITEMS, item(4, "a", [0.9, 0.05, 0.05])], INDEX)  # nothing is confused
+    assert pair_counts(agreed, np.ones(5, bool)) == [(0, 1, 2), (1, 0, 1)]
 
 
 def test_a_dealt_queue_is_everybody_once_but_for_the_overlap() -> None:
