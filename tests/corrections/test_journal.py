@@ -398,3 +398,32 @@ def test_a_lot_is_there_or_not_at_all_wherever_kill_9_ends_it(source, tmp_path, 
         assert last.standing.of("train/31") and last.standing.of("train/30")
     data = sum(len(encode_line(decision)) for decision in lot)
     assert ends == {"killed", "finished"} and steps >= data // PIECE
+
+
+def test_a_journal_that_another_took_the_place_of_is_read_from_its_beginning(source, tmp_path):
+    """As a version control does it: the same name and size, other lines."""
+    journal, other = Journal(tmp_path / "j.jsonl", source), Journal(tmp_path / "k.jsonl", source)
+    journal.append([decide(source, "train/0"), decide(source, "train/1")])
+    other.append([decide(source, "train/1", "drop"), decide(source, "train/2", "drop")])
+    other.append([decide(source, "train/3", note="and one more, so that nothing is cut off")])
+    other.path.replace(journal.path)
+    journal.refresh()
+    assert journal.standing.all() == Journal(journal.path, source).standing.all()
+    assert {d.id for d in journal.standing.all()} == {"train/1", "train/2", "train/3"}
+    assert journal.lines == 3
+
+
+def test_what_was_decided_elsewhere_meanwhile_is_not_undone(source, tmp_path, monkeypatch):
+    first, second = Journal(tmp_path / "j.jsonl", source), Journal(tmp_path / "j.jsonl", source)
+    first.append([decide(source, "train/0")])
+    read = first.refresh
+
+    def refresh_too_early() -> None:
+        read()
+        second.append([decide(source, "train/0", "drop")])
+
+    monkeypatch.setattr(first, "refresh", refresh_too_early)
+    with pytest.raises(StaleError):
+        first.undo("Ann")
+    standing = Journal(first.path, source).standing
+    assert standing.of("train/0")["Ann"].decision == "drop"
