@@ -20,16 +20,15 @@ from pipeline.frame.artifacts import Arrays
 from pipeline.frame.run import Run
 from pipeline.models.explanation import Piece
 from pipeline.models.sections import Counts
-from pipeline.models.table import inputs_of, load_inputs, make_classifier
+from pipeline.models.table import inputs_of, load_inputs, make_classifier, row_of
 
-EXPLAINED = ("multinomial_nb", "logistic_regression")
 LEARNED = ("words", "coef", "intercept", "idf")
 NEAR = 1e-3  # how far from what the fold said probabilities may be
 
 
 def is_explained(config: Any) -> bool:
-    """Return whether the model of a config is one of these, on counts."""
-    return config.model.name in EXPLAINED and config.vectorize.kind == "counts"
+    """Return whether the model of a config is one of counts."""
+    return bool(row_of(config.model).inputs == config.vectorize.kind == "counts")
 
 
 def split_counted(text: str, options: Counts) -> list[Piece]:
