@@ -17,9 +17,9 @@ SEED = 123456
 FOLDS, MIN_COUNT, BATCH_SIZE = 5, 3, 32
 STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
 STRENGTHS = [1.0, 10.0, 100.0]  # of a linear model of vectors: penalties to choose from
+MOST_CLASS_WEIGHT = 4.0  # of a few rows cleanlab's estimate can be anything: docs/study.md
 FOREIGN = 0.002  # share of characters beyond ASCII
 # Of a dataset that could not be read: those of some thousand texts and a few classes.
-MOST_CLASS_WEIGHT = 4.0  # of a few rows cleanlab's estimate can be anything: docs/study.md
 UNREAD_SETTINGS: dict[str, Any] = {
     "max_tokens": 20_000,
     "sequence_length": 200,
