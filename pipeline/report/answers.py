@@ -171,38 +171,26 @@ def known(m: Material) -> list[str]:
 
 
 def what_people_say(m: Material) -> Answer | None:
-    """Say how many of the issues people confirmed so far, None without decisions."""
-    question = "What do people say?"
+    """Say what those who looked at the labels decided, None before anybody did."""
+    question, lines = "What do people say?", review_sentences(m.metrics)
     if corrections := m.metrics.get("corrections"):
         changed = plural(corrections["relabelled"], "label")
         dropped = plural(corrections["dropped"], "text")
-        accuracy = [
-            corrections[f"test_accuracy_{which}_labels"]["baseline"]
-            for which in ("given", "corrected")
-        ]
-        note = (
-            f"Accuracy of the baseline, trained on the corrected labels: {accuracy[0]:.4f} on the "
-            f"test labels as given, {accuracy[1]:.4f} as corrected."
-        )
-        return Answer(question, f"{changed} corrected, {dropped} left out in this run", [note])
+        return Answer(question, f"{changed} corrected, {dropped} left out in this run", lines)
     if m.decided is None:
-        return None
+        return Answer(question, "Labels were looked at", lines) if lines else None
     if m.decided.problem:
         return Answer(question, "Their decisions cannot be read", [m.decided.problem])
     if not (rate := m.decided.hit_rate()):
-        return Answer(question, "Nothing clear yet", ["No listed issue was decided on."])
+        return Answer(question, "Nothing clear yet", ["No listed issue was decided on.", *lines])
     confirmed, count, _, _ = rate
     last = max(verdict.rank for verdict in m.decided.verdicts)
-    where = (
-        "the listed issues they decided on, the first by rank"
-        if last <= 2 * count
-        else (f"the listed issues they decided on, up to rank {last:,}")
+    where = "the first by rank" if last <= 2 * count else f"up to rank {last:,}"
+    note = (
+        f"Confirmed: {share_text(confirmed, count)} of the listed issues they decided on, {where}. "
+        "Issues further down are less often wrong."
     )
-    notes = [
-        f"Confirmed: {share_text(confirmed, count)} of {where}. Issues further down are "
-        "less often wrong.",
-    ]
-    return Answer(question, f"{confirmed:,} of {count:,} issues confirmed", notes)
+    return Answer(question, f"{confirmed:,} of {count:,} issues confirmed", [note, *lines])
 
 
 def did_cleaning_help(m: Material) -> Answer:
@@ -309,23 +297,11 @@ def reading_seconds(text: str) -> float:
     return (len(text.split()) + wide * WORDS_A_WIDE_CHARACTER) / WORDS_A_SECOND + SECONDS_A_DECISION
 
 
-def what_people_found(m: Material) -> Answer | None:
-    """What those who looked at the labels decided; None before anybody did."""
-    lines = review_sentences(m.metrics)
-    if not lines:
-        return None
-    found = m.metrics.get("review") or {}
-    checked = found.get("decided", 0)
-    said = f"{found['wrong']:,} of {checked:,} were wrong" if checked else "Labels were corrected"
-    return Answer("What did the review find?", said, lines)
-
-
 QUESTIONS: tuple[Callable[[Material], Answer | None], ...] = (
     looked_at,
     is_fit,
     how_many,
     what_people_say,
-    what_people_found,
     did_cleaning_help,
     what_next,
 )

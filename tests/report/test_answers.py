@@ -258,3 +258,17 @@ def test_the_page_is_the_same_without_a_journal_and_says_so_of_a_broken_one(
     config = toy.loaded.config.model_copy(update={"corrections": str(journal)})
     found = gather(replace(toy.loaded, config=config), toy.run, toy.metrics)
     assert "cannot be read" in said(found)["What do people say?"]
+
+
+def test_what_a_review_found_is_one_answer(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    review = {
+        "decided": 30,
+        "wrong": 12,
+        "next": {"labels": 50, "expected": 9, "ci95": [4, 15]},
+        "reviewers": {},
+    }
+    answers = said(gather(toy.loaded, toy.run, toy.metrics | {"review": review}))
+    answer = answers["What do people say?"]
+    assert "30 issues: 12 labels are wrong; of the next 50 expect 9 [4, 15]" in answer
+    assert sum("12 labels" in each for each in answers.values()) == 1
