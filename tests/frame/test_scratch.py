@@ -86,3 +86,15 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         pytest.raises(ResourceError, match=r"none: scratch files cannot be written"),
     ):
         StoredTexts()
+
+
+def test_a_disk_that_takes_a_little_at_a_time_gets_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:3], at))
+    stored = StoredTexts(TEXTS)
+    assert list(stored) == TEXTS
+    array = StoredArray("int32")
+    array.append(np.arange(7))
+    assert array.read().tolist() == list(range(7))

@@ -1,9 +1,12 @@
 """The advice follows from what was measured, and says nothing where nothing can be said."""
 
+import re
+
 import numpy as np
 import pytest
 
-from pipeline.study.advice import Tried, advise
+from pipeline.issues.comparison import Spread, spread_of
+from pipeline.study.advice import Tried, _is_settled, advise
 
 
 def tried(seeds: int = 5, n: int = 20_000, spread: float = 0.0, **gains: float) -> dict[str, Tried]:
@@ -76,3 +79,29 @@ def test_it_is_not_settled_while_another_arm_may_be_better() -> None:
     assert not close["settled"]
     assert "add some to study.seeds" in close["words"][-1]
     assert far["settled"] and far["recommend"] == "weight"
+
+
+def test_of_several_arms_each_must_show_more() -> None:
+    """The best of several is picked, so their intervals are wider (Bonferroni)."""
+    arms = tried(n=1000, prune=0.01, weight=0.01, relabel=0.01)
+    found = advise(arms, issue_share=0.05)["arms"]
+    for name in ("prune", "weight", "relabel"):
+        spread = spread_of(arms[name].right, arms["baseline"].right)
+        assert found[name]["interval"] == spread.interval(0.05 / 3)
+        assert found[name]["detectable"] == spread.detectable(0.05 / 3)
+
+
+def test_how_many_test_examples_would_do_goes_with_the_square() -> None:
+    found = advise(tried(n=200, prune=0.005), issue_share=0.05)
+    said = re.search(r"about ([\d,]+) would show one of 1%", " ".join(found["words"]))
+    assert said is not None
+    enough = 200 * (found["arms"]["prune"]["detectable"] / 0.01) ** 2
+    assert int(said[1].replace(",", "")) == round(enough, -2)  # one digit of three
+
+
+@pytest.mark.parametrize(("mean", "settled"), [(0.033, False), (0.045, True)])
+def test_a_gain_is_settled_when_both_doubts_together_leave_it(mean: float, settled: bool) -> None:
+    """More seeds move the mean by as much as theirs; the test set stays in doubt beside it."""
+    spread = Spread(mean, 1000, seed_error=0.01, test_error=0.01)
+    assert spread.interval()[0] > 0
+    assert _is_settled({}, {"prune": spread}, "prune", 0.05) is settled
