@@ -20,7 +20,7 @@ from pipeline.frame.finished import check_made_from
 from pipeline.frame.lock import locked
 from pipeline.frame.record import LAYOUT, RECORD, check_output, load_record, save_record
 from pipeline.frame.run import Run
-from pipeline.frame.stage import Context, RunState, execute
+from pipeline.frame.stage import Context, RunState, execute, key_of
 from tests.tiny import (
     ROOT,
     SETTINGS,
@@ -408,3 +408,17 @@ def test_the_lock_is_given_back(tmp_path: Path) -> None:
         raise RuntimeError
     with (run.folder / ".lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("name", ["stage", "config", "code", "versions", "inputs"])
+def test_what_is_kept_to_go_on_with_is_of_all_that_decides_it(name: str) -> None:
+    """Folds of two versions of a library, too, are none of one run."""
+    made_from = {
+        "stage": "crossval",
+        "config": {"seed": 1},
+        "code": "sha256:a",
+        "versions": {"keras": "3.15.1"},
+        "inputs": {"prepare/examples.parquet": "sha256:b"},
+    }
+    assert key_of(made_from | {name: "another"}) != key_of(made_from)
+    assert key_of(made_from | {"roots": ["other:code"], "source": "s"}) == key_of(made_from)
