@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.compute.cleaning import describe_training, fit_cleanlearning, fit_on_everything
+from pipeline.compute.cleaning import (
+    choose_arm,
+    describe_training,
+    fit_arm,
+    plan_arm,
+    train_pruned,
+)
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
 from pipeline.data.prepared import Labels, dataset_stamp, load_class_names, load_labels
@@ -12,14 +18,14 @@ from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.messages import shown
 from pipeline.frame.record import load_record
-from pipeline.frame.run import SCOPES, Run
+from pipeline.frame.run import Run
 from pipeline.frame.section import imported
 from pipeline.frame.stage import Context, Stage
 from pipeline.frame.tensorflow import choose_device, load_tensorflow
+from pipeline.issues.arms import ARMS
 from pipeline.issues.gate import check_pruning
 from pipeline.models.folds import load_fold
 from pipeline.models.learned import arrays_of
-from pipeline.models.seeds import derive_seed
 from pipeline.models.table import (
     code_of_model,
     count_epochs,
@@ -27,59 +33,43 @@ from pipeline.models.table import (
     inputs_of,
     kind_of,
     load_inputs,
-    make_classifier,
     row_of,
-    with_updates_of,
 )
 from pipeline.models.temperature import tempered
-from pipeline.models.training import epoch_callbacks, vocabulary_size
-
-# The seed of the baseline, too: the two differ by what they were trained on, not by a draw.
-BASELINE_PATH = (SCOPES.index("test"), 0)
 
 
 def cleanlearn(context: Context) -> None:
     """Train without the label issues, predict test, and write both deployable models."""
     run, config = context.run, context.config
-    labels, class_names = load_labels(run), load_class_names(run)
-    rows, fit_to_judge = labels.rows("train"), is_fit_to_judge(context)
-    given = labels.given[rows]
-    listed = issue_positions(run, rows) if fit_to_judge else np.empty(0, int)
+    labels, fit_to_judge = load_labels(run), is_fit_to_judge(context)
+    rows, arm = labels.rows("train"), config.cleanlearn.arm if fit_to_judge else "prune"
+    issues = issue_positions(run, rows) if fit_to_judge else np.empty(0, int)
+    listed = issues if arm == "prune" else np.empty(0, int)
+    given, class_names = labels.given[rows], load_class_names(run)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if row_of(config.model).tensorflow:
         context.notes["device"] = choose_device(device_for(config.model, config.compute.device))
         check_device(run, context.notes["device"])
         load_tensorflow(context.notes["device"])
-    inputs = inputs_of(run, "train", config.vectorize)
-    epochs, model = count_epochs(config.model), config.model
-    if config.cleanlearn.same_updates:
-        rows_left = len(given) - len(listed)
-        model = with_updates_of(config.model, rows=rows_left, everything=len(given))
+    epochs = count_epochs(config.model)
 
     def on_epoch(epoch: int, loss: float) -> None:
         context.progress.update(epoch, epochs, f"epoch {epoch}, loss {loss:.3f}")
 
-    unfitted = make_classifier(
-        model,
-        vocabulary_size=vocabulary_size(run.vocabulary("train"), inputs),
-        seed=derive_seed(config.seed, *BASELINE_PATH),
-        callbacks=epoch_callbacks(model, on_epoch),
-    )
-    if fit_to_judge:
-        pred_probs = artifacts.load_array(run.pred_probs("train"))
-        found = fit_cleanlearning(unfitted, load_inputs(inputs), given, pred_probs, config)
+    if arm == "prune":
+        classifier, cleaned = train_pruned(run, config, given, listed, fit_to_judge, on_epoch)
     else:
-        found = fit_on_everything(unfitted, load_inputs(inputs), given, config)
-    classifier, pruned = found
-    if not np.array_equal(pruned, listed):
-        raise ArtifactError(
-            f"{run.issues('train')}: lists other rows than CleanLearning left out; "
-            "run `make find_issues` again"
-        )
-    told = describe_training(run, config, labels, pruned, model)
+        pred_probs = artifacts.load_array(run.pred_probs("train"))
+        chosen = choose_arm(config, given, issues, pred_probs)
+        check_pruning(chosen.labels, chosen.left_out, class_names, max_fraction=1)
+        cleaned = plan_arm(run, config, chosen, seed=config.seed, name=arm)
+        classifier = fit_arm(cleaned, on_epoch)
+    told = describe_training(run, config, labels, cleaned)
     told["deployed"] = save_results(run, classifier, config, labels, told["temperature"])
     artifacts.save_json(run.training, told)
-    context.progress.say(f"trained without {len(pruned):,} of {len(given):,} examples")
+    lost = len(cleaned.held_out)
+    pruned = f"trained without {lost:,} of {len(given):,} examples"
+    context.progress.say(pruned if arm == "prune" else f"trained by {ARMS[arm].doing}")
     if weights := told["class_weights"]:
         name, most = max(weights.items(), key=lambda item: item[1])
         context.progress.say(f"class weights up to {most:.2f} ({shown(name)})")

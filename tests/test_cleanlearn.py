@@ -7,24 +7,27 @@ import numpy as np
 import pytest
 
 from pipeline import cleanlearn
-from pipeline.cleanlearn import fit_cleanlearning, issue_positions
+from pipeline.cleanlearn import issue_positions
 from pipeline.compute import cleaning
+from pipeline.compute.cleaning import fit_cleanlearning, plan_arm
 from pipeline.data.prepared import load_labels
 from pipeline.evaluate import load_test_pred_probs
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.record import RECORD
-from pipeline.frame.run import Run
+from pipeline.frame.run import SCOPES, Run
+from pipeline.issues.arms import ARMS, Suspicion
 from pipeline.models.calibration import LEAST, fit_temperature
 from pipeline.models.seeds import derive_seed
 from pipeline.models.table import make_classifier
 from pipeline.models.training import ReportEpoch, Training, train
 from pipeline.predict import predict
+from pipeline.report.summary import sentence
 from tests.tiny import load_tiny, run_stage
 
 
 def test_the_guard_comes_before_training(run_copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleanlearn, "fit_cleanlearning", pytest.fail)
+    monkeypatch.setattr(cleaning, "fit_cleanlearning", pytest.fail)
     with pytest.raises(DataError, match="max_pruned_fraction"):
         run_stage(
             "cleanlearn", load_tiny("cleanlearn.max_pruned_fraction=0.001"), run_copy.folder.parent
@@ -41,7 +44,7 @@ def fit(run: Run, **changes: object) -> tuple[Any, np.ndarray]:
     }
     arguments |= changes
     config = arguments["config"]
-    seed = derive_seed(config.seed, *cleanlearn.BASELINE_PATH)
+    seed = derive_seed(config.seed, SCOPES.index("test"), 0)
     classifier = make_classifier(config.model, vocabulary_size=500, seed=seed)
     return fit_cleanlearning(classifier, *arguments.values())
 
@@ -193,3 +196,39 @@ def test_what_is_deployed_is_at_the_temperature_that_held_out_texts_ask_for(
     run_stage("evaluate", loaded, results)
     metrics = artifacts.load_json(run_copy.metrics)["test_calibration"]
     assert set(metrics["baseline"]["after"]) == {"log_loss", "ece"}
+
+
+@pytest.mark.parametrize("arm", ["weight", "relabel", "soft"])
+def test_another_arm_is_trained_as_the_study_trains_it(
+    run_copy: Run, arm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, loaded = run_copy.folder.parent, load_tiny(f"cleanlearn.arm={arm}")
+    before = artifacts.load_arrays(run_copy.test_pred_probs)
+    run_stage("cleanlearn", loaded, results)
+    after, told = artifacts.load_arrays(run_copy.test_pred_probs), load_training(run_copy)
+    np.testing.assert_array_equal(before["baseline"], after["baseline"])
+    assert np.abs(before["cleanlearning"] - after["cleanlearning"]).max() > 0.001
+    assert told["arm"] == arm and told["class_weights"] == {}
+    assert told["examples"]["cleanlearning"] == told["examples"]["baseline"]
+    assert abs(told["updates"]["cleanlearning"] - told["updates"]["baseline"]) < 5
+
+    labels = load_labels(run_copy)
+    given = labels.fitted("train")
+    said = artifacts.load_array(run_copy.pred_probs("train"))
+    issues = issue_positions(run_copy, labels.rows("train"))
+    chosen = ARMS[arm].make(Suspicion(given, said, issues, np.random.default_rng(5), None))
+    assert chosen is not None
+    task = plan_arm(run_copy, loaded.config, chosen, seed=loaded.config.seed, name="study's")
+    (expected,) = train([task], lambda *_: None)
+    np.testing.assert_array_equal(expected["pred_probs"], after["cleanlearning"])
+
+    run_stage("evaluate", loaded, results)
+    metrics = artifacts.load_json(run_copy.metrics)
+    assert ARMS[arm].doing in sentence(metrics)
+    assert "without them" not in sentence(metrics)
+    assert ARMS[arm].doing in capsys.readouterr().out
+
+
+def load_training(run: Run) -> dict[str, Any]:
+    told: dict[str, Any] = artifacts.load_json(run.training)
+    return told

@@ -8,15 +8,60 @@ import numpy as np
 
 from pipeline.data.prepared import Labels, load_class_names, text_groups
 from pipeline.frame import artifacts
-from pipeline.frame.errors import DataError
+from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.run import Run
-from pipeline.issues.arms import class_weights
+from pipeline.issues.arms import ARMS, Suspicion, TrainingSet, class_weights
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.models.checks import check_fitted
 from pipeline.models.folds import FoldPlans, load_fold
-from pipeline.models.table import Model
+from pipeline.models.table import Model, load_inputs, with_updates_of
 from pipeline.models.temperature import held_out_trainings, temperature_of
-from pipeline.models.training import Training, plan_training, remedy, train
+from pipeline.models.training import (
+    OnEpoch,
+    Training,
+    new_classifier,
+    plan_training,
+    remedy,
+    train,
+    training_set,
+)
+
+
+def train_pruned(
+    run: Run,
+    config: Any,
+    given: np.ndarray,
+    listed: np.ndarray,
+    fit_to_judge: bool,
+    on_epoch: OnEpoch,
+) -> tuple[Any, Training]:
+    """Return what CleanLearning trained, and the training that this was.
+
+    Args:
+        given: (n,) labels of train. listed: positions of its issues, ascending.
+
+    Raises:
+        ArtifactError: CleanLearning left out others than are listed.
+    """
+    model = config.model
+    if config.cleanlearn.same_updates:
+        rows_left = len(given) - len(listed)
+        model = with_updates_of(config.model, rows=rows_left, everything=len(given))
+    training = plan_pruned(run, config, given, listed, model)
+    unfitted = new_classifier(training, lambda _, epoch, loss: on_epoch(epoch, loss))
+    inputs = load_inputs(training.inputs)
+    if fit_to_judge:
+        pred_probs = artifacts.load_array(run.pred_probs("train"))
+        found = fit_cleanlearning(unfitted, inputs, given, pred_probs, config)
+    else:
+        found = fit_on_everything(unfitted, inputs, given, config)
+    classifier, pruned = found
+    if not np.array_equal(pruned, listed):
+        raise ArtifactError(
+            f"{run.issues('train')}: lists other rows than CleanLearning left out; "
+            "run `make find_issues` again"
+        )
+    return classifier, training
 
 
 def fit_cleanlearning(
@@ -68,37 +113,101 @@ def fit_on_everything(
     return classifier, np.empty(0, int)
 
 
-def describe_training(
-    run: Run, config: Any, labels: Labels, pruned: np.ndarray, model: Model
-) -> dict[str, Any]:
-    """Return how the two models were trained, as training.json tells it.
+def choose_arm(
+    config: Any, labels: np.ndarray, issues: np.ndarray, pred_probs: np.ndarray
+) -> TrainingSet:
+    """Return the training set of cleanlearn.arm.
 
     Args:
-        pruned: positions in train that were left out. model: what the cleaned one was trained with.
+        labels: (n,) given in train. issues: positions of the label issues. pred_probs:
+            (n, classes), out of sample.
     """
-    given, weights = labels.fitted("train"), None
-    if len(pruned) and not config.find_issues.is_batched(len(given)):
-        pred_probs = artifacts.load_array(run.pred_probs("train"))
-        weights = class_weights(given, pred_probs, most=config.cleanlearn.max_class_weight)
+    most, none = config.cleanlearn.max_class_weight, np.random.default_rng(0)  # nothing is drawn
+    given = Suspicion(labels, pred_probs, issues, none, human=None, most=most)
+    chosen = ARMS[config.cleanlearn.arm].make(given)
+    assert chosen is not None  # only that of people's labels is
+    return chosen
+
+
+def plan_arm(run: Run, config: Any, chosen: TrainingSet, *, seed: int, name: str) -> Training:
+    """Return the training of an arm, which takes as many steps as one on everything.
+
+    An arm with fewer examples would else have learned for a shorter time.
+    """
     plan = functools.partial(
         plan_training,
         run,
         config.vectorize,
         scope="test",
         fold=0,
-        labels=given,
-        seed=config.seed,
+        labels=chosen.labels,
+        held_out=chosen.left_out,
+        seed=seed,
+        name=name,
+        weights=chosen.weights,
+        targets=chosen.targets,
     )
-    baseline = plan(config.model, held_out=np.empty(0, int), name="baseline")
-    cleaned = plan(model, held_out=pruned, weights=weights, name="CleanLearning")
-    both = {"baseline": baseline, "cleanlearning": cleaned}
+    rows, everything = plan(config.model).rows, len(chosen.labels)
+    return plan(with_updates_of(config.model, rows=rows, everything=everything))
+
+
+def fit_arm(training: Training, on_epoch: OnEpoch) -> Any:
+    """Return the classifier of an arm.
+
+    Raises:
+        DataError: see pipeline.models.training.train.
+    """
+    classifier = new_classifier(training, lambda _, epoch, loss: on_epoch(epoch, loss))
+    try:
+        classifier.fit(*training_set(training))
+    except ArithmeticError as error:
+        raise DataError(f"{training.name}: {error}; {remedy(training.model)}") from None
+    check_fitted(classifier, training.labels, name=training.name)
+    return classifier
+
+
+def plan_pruned(
+    run: Run, config: Any, given: np.ndarray, pruned: np.ndarray, model: Model
+) -> Training:
+    """Return what CleanLearning's training is: without the issues, the rest weighted.
+
+    Args:
+        given: (n,) labels of train. pruned: positions left out. model: what was trained.
+    """
+    weights = None
+    if len(pruned) and not config.find_issues.is_batched(len(given)):
+        pred_probs = artifacts.load_array(run.pred_probs("train"))
+        weights = class_weights(given, pred_probs, most=config.cleanlearn.max_class_weight)
+    return plan_training(
+        run,
+        config.vectorize,
+        model,
+        scope="test",
+        fold=0,
+        labels=given,
+        held_out=pruned,
+        seed=config.seed,
+        name="CleanLearning",
+        weights=weights,
+    )
+
+
+def describe_training(run: Run, config: Any, labels: Labels, cleaned: Training) -> dict[str, Any]:
+    """Return how the two models were trained, as training.json tells it."""
+    given, nothing = labels.fitted("train"), np.empty(0, int)
+    everything = plan_arm(
+        run, config, TrainingSet(nothing, given), seed=config.seed, name="baseline"
+    )
+    both = {"baseline": everything, "cleanlearning": cleaned}
     temperatures: dict[str, float | None] = dict.fromkeys(both)
     if config.cleanlearn.calibrate:
         temperatures = fit_temperatures(run, config, labels, both)
-    class_names = load_class_names(run)
-    by_class = {} if weights is None else dict(zip(given.tolist(), weights.tolist(), strict=True))
+    class_names, by_class = load_class_names(run), {}
+    if config.cleanlearn.arm == "prune" and cleaned.weights is not None:
+        by_class = dict(zip(given.tolist(), cleaned.weights.tolist(), strict=True))
     return {
-        "examples": {name: training.rows for name, training in both.items()},
+        "arm": config.cleanlearn.arm,
+        "examples": {name: len(given) - len(t.held_out) for name, t in both.items()},
         "updates": {name: training.updates for name, training in both.items()},
         "class_weights": {class_names[k]: by_class[k] for k in sorted(by_class)},
         "temperature": temperatures,
@@ -122,5 +231,5 @@ def fit_temperatures(
         else:
             planned = held_out_trainings(training, folds)
             held_out = [(train([each], lambda *_: None)[0], fold) for each, fold in planned]
-        temperatures[name] = temperature_of(held_out, training.labels)
+        temperatures[name] = temperature_of(held_out, labels.fitted("train"))
     return temperatures

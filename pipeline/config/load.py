@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.problems import DISCRIMINATORS, describe_problem, each_once
+from pipeline.config.problems import DISCRIMINATORS, describe_problem, each_once, members_of
 from pipeline.config.schema import Config, find_contradictions
 from pipeline.config.yaml_file import Key, load_yaml, plain, read_document
 from pipeline.frame.errors import ConfigError
@@ -112,7 +112,7 @@ def _apply_overrides(
         section = values
         for part in key[:-1]:
             section = section.get(part) if isinstance(section, dict) else None  # type: ignore[assignment]
-        if not isinstance(section, dict) or key[-1] not in section:
+        if not isinstance(section, dict) or (key[-1] not in section and not _is_optional(key)):
             close = difflib.get_close_matches(name, list(_leaves(values)), n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             problems.append(f"--set {override}: {name}: unknown key{hint}")
@@ -123,6 +123,15 @@ def _apply_overrides(
             problems.append(f"--set {override}: the value is not plain YAML")
         sources[key] = override
     return sources
+
+
+def _is_optional(key: Key) -> bool:
+    """Return whether a config need not have the key, so that an override may add it."""
+    if len(key) != 2 or key[0] not in Config.model_fields:
+        return False
+    sections = members_of(Config.model_fields[str(key[0])].annotation)
+    fields = [getattr(section, "model_fields", {}).get(key[1]) for section in sections]
+    return any(field is not None and not field.is_required() for field in fields)
 
 
 def _hints(sources: Mapping[Key, str]) -> list[str]:

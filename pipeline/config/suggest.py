@@ -59,6 +59,7 @@ def suggest_values(
             "batch_size": None,
         },
         "cleanlearn": {
+            "arm": "prune",
             "max_pruned_fraction": 0.5,
             "even_if_unfit": False,
             "same_updates": True,

@@ -126,27 +126,33 @@ class Arm:
 
     make: its training set. words: what it is called in a sentence. controls: the arms that do as
     much without looking at whose label is suspected. advice: what it asks a user to do, "" for an
-    arm that is only compared with.
+    arm that is only compared with. doing: what a sentence about the issues calls it.
     """
 
     make: Callable[[Suspicion], TrainingSet | None]
     words: str
     controls: tuple[str, ...] = ()
     advice: str = ""
+    doing: str = ""
 
 
 BASELINE = "baseline"
 ARMS = {
     BASELINE: Arm(train_on_everything, "training on everything"),
     "prune": Arm(
-        prune, "CleanLearning", ("random_prune",), "train without the issues (CleanLearning)"
+        prune,
+        "CleanLearning",
+        ("random_prune",),
+        "train without the issues (CleanLearning; cleanlearn.arm=prune)",
+        "training without them",
     ),
     "random_prune": Arm(prune_at_random, "dropping the same number at random"),
     "relabel": Arm(
         relabel,
         "relabelling the issues",
         ("random_relabel",),
-        "train with the labels that issues_train.csv suggests",
+        "train with the labels that issues_train.csv suggests (cleanlearn.arm=relabel)",
+        "training on the suggested labels",
     ),
     "random_relabel": Arm(relabel_at_random, "moving as many labels at random"),
     "weight": Arm(
@@ -154,7 +160,8 @@ ARMS = {
         "weighting by label quality",
         ("shuffled_weight",),
         "train on everything, each example weighted by the probability of its label in "
-        "crossval/pred_probs_train.npy",
+        "crossval/pred_probs_train.npy (cleanlearn.arm=weight)",
+        "weighting each text by the quality of its label",
     ),
     "shuffled_weight": Arm(shuffle_weights, "the same weights shuffled within each class"),
     "soft": Arm(
@@ -162,7 +169,8 @@ ARMS = {
         "labels softened by the finder",
         ("shuffled_soft", "distil"),
         "train on everything, each label half the given one and half what "
-        "crossval/pred_probs_train.npy says",
+        "crossval/pred_probs_train.npy says (cleanlearn.arm=soft)",
+        "training on labels softened by the finder",
     ),
     "shuffled_soft": Arm(shuffle_softness, "as soft labels of others of the class"),
     "distil": Arm(distil, "the finder's probabilities alone"),

@@ -44,6 +44,13 @@ class FindIssues(Section):
 
 
 class Cleanlearn(Section):
+    arm: Annotated[
+        Literal["prune", "weight", "relabel", "soft"],
+        about(
+            "prune: without the issues | weight: by the probability of the label | relabel: as "
+            "suggested | soft: half given, half the finder's; make advise says which pays"
+        ),
+    ] = "prune"
     max_pruned_fraction: Annotated[
         float, about("stop when more of the training set than this would be left out", gt=0, le=1)
     ]

@@ -16,7 +16,7 @@ from pipeline.issues.arms import ARMS
 from pipeline.report.material import Material
 from pipeline.report.numbers import percent, plural, share_text, signed, span
 from pipeline.report.reviewed import review_sentences
-from pipeline.report.summary import too_few
+from pipeline.report.summary import arm_of, too_few
 from pipeline.study.conclusions import say_difference
 
 WORDS_A_SECOND, SECONDS_A_DECISION = 4.0, 5.0
@@ -198,7 +198,7 @@ def did_cleaning_help(m: Material) -> Answer:
     question = "Did cleaning help?"
     if not m.is_fit and not m.loaded.config.cleanlearn.even_if_unfit:
         return Answer(question, "Not tried", ["Nothing is left out by a model that is not fit."])
-    accuracy = m.metrics["test_accuracy"]
+    accuracy, arm = m.metrics["test_accuracy"], arm_of(m.metrics)
     before, after = accuracy["baseline"], accuracy["cleanlearning"]
     notes: list[str | tuple[str, ...]] = [
         (
@@ -207,6 +207,7 @@ def did_cleaning_help(m: Material) -> Answer:
             "make study",
             " repeats them.",
         ),
+        "" if arm == "prune" else f"What was tried: {ARMS[arm].doing}.",
         noisy_test_labels(m),
         equal_training(m),
     ]

@@ -26,8 +26,11 @@ def abbreviated(name: str) -> str:
     return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
 
 
-def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
-    """Return the gain in test accuracy against zero, with its 95% interval if it can have one."""
+def accuracy_difference(accuracy: dict[str, Any], cleaned: str = "CleanLearning") -> Figure:
+    """Return the gain in test accuracy against zero, with its 95% interval if it can have one.
+
+    cleaned: what the cleaned model is called.
+    """
     low, high = accuracy["ci95"]
     gain = accuracy["difference"]
     few = too_few(accuracy)
@@ -36,7 +39,7 @@ def accuracy_difference(accuracy: dict[str, Any]) -> Figure:
     ends = ends if any(ends) else [-0.001, 0.001]
     scale = spanning(ends, room=0.15, zero=True)
     chart = Chart(scale, Scale(0, 1), height=104, left=26, right=26, bottom=40)
-    chart.x_axis("test accuracy, CleanLearning − baseline", chart.x.ticks(4), signed)
+    chart.x_axis(f"test accuracy, {cleaned} − baseline", chart.x.ticks(4), signed)
     chart.line([0, 0], [0, 1], "zero")
     if not few:
         chart.line([low, high], [0.4, 0.4], "s2 thick")

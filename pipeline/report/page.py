@@ -24,7 +24,7 @@ from pipeline.report.markdown import summary_markdown
 from pipeline.report.material import Material, gather
 from pipeline.report.sections import all_sections
 from pipeline.report.study_figures import study_figures
-from pipeline.report.summary import figure_text
+from pipeline.report.summary import figure_text, name_of_cleaned
 
 CLEAREST = 10
 MOST_CHOICES = 300  # classes to choose from; beyond, the search finds them
@@ -64,7 +64,7 @@ def draw_figures(m: Material) -> list[Figure]:
     bins = m.loaded.config.evaluate.calibration_bins
     estimated = metrics["issues"]["all"].get("estimated_errors") or {}
     drawn: list[Figure | None] = [
-        draw.accuracy_difference(metrics["test_accuracy"]),
+        draw.accuracy_difference(metrics["test_accuracy"], name_of_cleaned(metrics)),
         draw.learning_curves(folds),
         draw.accuracy_curves(folds),
         draw.reliability(m.pred_probs, given, bins=bins, ece=metrics["crossval"]["ece"]),

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.frame.terminal import Terminal
+from pipeline.issues.arms import ARMS
 from pipeline.report.numbers import span
 from pipeline.report.reviewed import review_sentences
 
@@ -28,8 +29,9 @@ def sentence(metrics: Metrics) -> str:
     estimated = metrics["issues"]["all"].get("estimated_errors") or {}
     if estimated.get("range95"):
         found += f"by two estimates {span(*estimated['range95'])} are (95% range); "
+    doing = ARMS[arm_of(metrics)].doing
     if few := too_few(accuracy):
-        return f"{found}whether training without them helps, this test set cannot tell: {few}."
+        return f"{found}whether {doing} helps, this test set cannot tell: {few}."
     if low > 0:
         verdict = "better in this run"
     elif high < 0:
@@ -37,10 +39,21 @@ def sentence(metrics: Metrics) -> str:
     else:
         verdict = "neither better nor worse, as far as this test set can tell"
     return (
-        f"{found}training without them is {verdict}: "
+        f"{found}{doing} is {verdict}: "
         f"{accuracy['difference']:+.4f} in test accuracy "
         f"(95% interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
     )
+
+
+def arm_of(metrics: Metrics) -> str:
+    """Return how the cleaned model was trained; runs of an earlier version knew one way."""
+    return str((metrics.get("training") or {}).get("arm", "prune"))
+
+
+def name_of_cleaned(metrics: Metrics) -> str:
+    """Return what a column calls the cleaned model."""
+    arm = arm_of(metrics)
+    return ARMS[arm].words if arm == "prune" else arm
 
 
 def unfit(fitness: dict[str, Any]) -> str:
@@ -71,7 +84,8 @@ def print_summary(metrics: Metrics) -> None:
     console = Terminal(width=None if sys.stdout.isatty() else 100)
     console.print()
     accuracy = metrics["test_accuracy"]
-    table = Table("test set", "baseline", "CleanLearning", "difference", "95% interval")
+    cleaned = name_of_cleaned(metrics)
+    table = Table("test set", "baseline", cleaned, "difference", "95% interval")
     table.add_row(
         "accuracy",
         f"{accuracy['baseline']:.4f}",

@@ -4,10 +4,10 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipeline.compute.cleaning import plan_arm
 from pipeline.compute.finders import Asked, corpus_of
 from pipeline.compute.trainings import Trainings
 from pipeline.config.schema import Config
@@ -21,7 +21,6 @@ from pipeline.issues.scores import scores
 from pipeline.models.folds import FoldPlans
 from pipeline.models.members import asks_the_model, finder_of
 from pipeline.models.seeds import derive_seed
-from pipeline.models.table import with_updates_of
 from pipeline.models.training import Training, plan_training
 from pipeline.study.advice import Tried
 
@@ -123,35 +122,11 @@ def fold_trainings(trial: Trial, config: Config, run: Run) -> list[Training]:
 def arm_trainings(
     trial: Trial, sets: dict[str, TrainingSet], config: Config, run: Run
 ) -> list[Training]:
-    """Return the final training of each arm; all of a trial start from the same weights.
-
-    All take as many steps: an arm with fewer examples would else have learned for a shorter time.
-    """
-    return [arm_training(trial, name, chosen, config, run) for name, chosen in sets.items()]
-
-
-def arm_training(
-    trial: Trial, name: str, chosen: TrainingSet, config: Config, run: Run
-) -> Training:
-    """Return the final training of one arm."""
-
-    def planned(model: Any) -> Training:
-        return plan_training(
-            run,
-            config.vectorize,
-            model,
-            scope="test",
-            fold=0,
-            labels=chosen.labels,
-            held_out=chosen.left_out,
-            seed=trial.seed,
-            name=f"{trial.name} {name}",
-            weights=chosen.weights,
-            targets=chosen.targets,
-        )
-
-    rows, everything = planned(config.model).rows, len(chosen.labels)
-    return planned(with_updates_of(config.model, rows=rows, everything=everything))
+    """Return the final training of each arm; all of a trial start from the same weights."""
+    return [
+        plan_arm(run, config, chosen, seed=trial.seed, name=f"{trial.name} {name}")
+        for name, chosen in sets.items()
+    ]
 
 
 def pool(results: dict[str, Arrays], trial: Trial, scope: str, *, num_classes: int) -> np.ndarray:

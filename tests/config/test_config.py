@@ -114,6 +114,14 @@ def test_numbers_that_are_exactly_what_is_asked_for_pass(
     assert problems_of(with_value(key, value)) == []
 
 
+def test_an_override_may_add_a_key_that_a_config_need_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    lines = SAMPLE.splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("  arm:")))
+    assert load_config(path).config.cleanlearn.arm == "prune"
+    assert load_config(path, ["cleanlearn.arm=weight"]).config.cleanlearn.arm == "weight"
+
+
 def test_all_problems_are_reported_together(problems_of: Problems) -> None:
     text = SAMPLE.replace("  epochs:", "  epoch:").replace("dropout: 0.2", "dropout: 1.5")
     text = text.replace("shuffle: true", "shuffle: 3") + "seed: 4\nsede: 5\n"
@@ -377,7 +385,7 @@ OTHER_VALUE = {
     "bootstrap_samples": 100, "published": None, "published_top_rows": [1],
     "workers": 1, "device": "cpu", "engine": "ray", "address": "127.0.0.1:6379",
     "tracking": "tensorboard", "even_if_unfit": None, "same_updates": None, "calibrate": None,
-    "max_class_weight": 2.0,
+    "max_class_weight": 2.0, "arm": "weight", "min_class_size": 2,
 }  # fmt: skip
 ONE_OF_ITS_KIND = {
     ("dataset", "source"),

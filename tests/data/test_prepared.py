@@ -113,7 +113,7 @@ def test_a_baseline_of_another_device_is_not_compared(
     save_record(folder, load_record(folder) | {"device": "gpu"})
     assert json.loads((folder / RECORD).read_text(encoding="utf-8"))["device"] == "gpu"
     (run_copy.stage("cleanlearn") / RECORD).unlink()
-    monkeypatch.setattr(cleanlearn, "fit_cleanlearning", pytest.fail)
+    monkeypatch.setattr(cleanlearn, "train_pruned", pytest.fail)
     words = r"the baseline was trained on a gpu and this would train on a cpu; set compute.device="
     with pytest.raises(ArtifactError, match=words):
         run_stage("cleanlearn", load_tiny(), run_copy.folder.parent)
