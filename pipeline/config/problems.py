@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from pipeline.config.schema import Config
 from pipeline.config.yaml_file import Key
-from pipeline.frame.messages import as_json
+from pipeline.frame.messages import as_json, printable
 
 # What pydantic calls a problem -> our words; everything else keeps its own message.
 _WORDS = {
@@ -52,7 +52,7 @@ def describe_problem(problem: Any, where: Any) -> str:
     context, got = problem.get("ctx", {}), problem["input"]
     if problem["type"].startswith("union_tag"):
         key, got = (*key, DISCRIMINATORS[str(key[-1])]), context.get("tag")
-    name = ".".join(map(str, key))
+    name = printable(".".join(map(str, key)))
     if problem["type"] == "extra_forbidden":
         return f"{where(key)}: {name}: unknown key{_did_you_mean(location)}"
     words = _WORDS.get(problem["type"], problem["msg"]).format_map(context)
