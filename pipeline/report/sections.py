@@ -195,12 +195,14 @@ def study(m: Material) -> Section | None:
     """Return the same experiment over seeds, None without a study."""
     if not m.study:
         return None
+    # What holds on corrected labels is in the figure beside; in words it would be as much again.
+    as_given = [found for found in m.study["differences"] if found["labels"] == "given"]
     return Section(
         "study",
         "The study",
         "The same experiment over several seeds, with controls: what a single run cannot tell.",
         [
-            Part("lines", conclusions(m.study)),
+            Part("lines", conclusions(m.study | {"differences": as_given})),
             figures("study_"),
             *rows("Stability over seeds", tables.stability_table(m.study), ("measure", "value")),
         ],

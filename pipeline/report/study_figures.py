@@ -39,9 +39,9 @@ def forest_plot(differences: list[dict[str, Any]], labels: str) -> Figure | None
         spanning([*ends, *(d["mean"] for d in known)], room=0.08, zero=True),
         Scale(len(known), 0),
         height=height,
-        left=158,
+        left=190,
     )
-    chart.x_axis(f"difference in test accuracy ({labels} labels)", chart.x.ticks(3), signed)
+    chart.x_axis(f"difference, {labels} labels", chart.x.ticks(3), signed)
     chart.line([0, 0], [0, len(known)], "zero")
     for k, row in enumerate(known):
         name = f"{row['arm']} − {row['control']}".replace("_", " ")
