@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 380, 250
-TITLE_CHARACTERS = 54
+TITLE_CHARACTERS = 38
 LINE_HEIGHT = 17
 LEGEND_COLUMNS, LEGEND_LINE = 2, 16
 Form = Callable[[float], str]
