@@ -22,7 +22,7 @@ from pipeline.frame.run import Run
 from pipeline.frame.section import imported
 from pipeline.frame.stage import Context, Stage
 from pipeline.frame.tensorflow import choose_device, load_tensorflow
-from pipeline.issues.arms import ARMS
+from pipeline.issues.arms import ARMS, NOTHING, TrainingSet
 from pipeline.issues.gate import check_pruning
 from pipeline.models.folds import load_fold
 from pipeline.models.learned import arrays_of
@@ -43,8 +43,8 @@ def cleanlearn(context: Context) -> None:
     run, config = context.run, context.config
     labels, fit_to_judge = load_labels(run), is_fit_to_judge(context)
     rows, arm = labels.rows("train"), config.cleanlearn.arm if fit_to_judge else "prune"
-    issues = issue_positions(run, rows) if fit_to_judge else np.empty(0, int)
-    listed = issues if arm == "prune" else np.empty(0, int)
+    issues = issue_positions(run, rows) if fit_to_judge else NOTHING
+    listed = issues if arm == "prune" else NOTHING
     given, class_names = labels.given[rows], load_class_names(run)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if row_of(config.model).tensorflow:
@@ -56,15 +56,17 @@ def cleanlearn(context: Context) -> None:
     def on_epoch(epoch: int, loss: float) -> None:
         context.progress.update(epoch, epochs, f"epoch {epoch}, loss {loss:.3f}")
 
-    if arm == "prune":
-        classifier, cleaned = train_pruned(run, config, given, listed, fit_to_judge, on_epoch)
+    if fit_to_judge and arm == "prune":
+        classifier, cleaned = train_pruned(run, config, given, listed, on_epoch)
     else:
-        pred_probs = artifacts.load_array(run.pred_probs("train"))
-        chosen = choose_arm(config, given, issues, pred_probs)
+        chosen = TrainingSet(NOTHING, given)
+        if fit_to_judge:
+            pred_probs = artifacts.load_array(run.pred_probs("train"))
+            chosen = choose_arm(config, given, issues, pred_probs)
         check_pruning(chosen.labels, chosen.left_out, class_names, max_fraction=1)
         cleaned = plan_arm(run, config, chosen, seed=config.seed, name=arm)
         classifier = fit_arm(cleaned, on_epoch)
-    told = describe_training(run, config, labels, cleaned)
+    told = describe_training(run, config, labels, cleaned, arm)
     told["deployed"] = save_results(run, classifier, config, labels, told["temperature"])
     artifacts.save_json(run.training, told)
     lost = len(cleaned.held_out)

@@ -10,11 +10,11 @@ from pipeline.data.prepared import Labels, load_class_names, text_groups
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.run import Run
-from pipeline.issues.arms import ARMS, Suspicion, TrainingSet, class_weights
+from pipeline.issues.arms import ARMS, NOTHING, Suspicion, TrainingSet, class_weights
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.models.checks import check_fitted
 from pipeline.models.folds import FoldPlans, load_fold
-from pipeline.models.table import Model, load_inputs, with_updates_of
+from pipeline.models.table import load_inputs, with_updates_of
 from pipeline.models.temperature import held_out_trainings, temperature_of
 from pipeline.models.training import (
     OnEpoch,
@@ -32,7 +32,6 @@ def train_pruned(
     config: Any,
     given: np.ndarray,
     listed: np.ndarray,
-    fit_to_judge: bool,
     on_epoch: OnEpoch,
 ) -> tuple[Any, Training]:
     """Return what CleanLearning trained, and the training that this was.
@@ -43,19 +42,11 @@ def train_pruned(
     Raises:
         ArtifactError: CleanLearning left out others than are listed.
     """
-    model = config.model
-    if config.cleanlearn.same_updates:
-        rows_left = len(given) - len(listed)
-        model = with_updates_of(config.model, rows=rows_left, everything=len(given))
-    training = plan_pruned(run, config, given, listed, model)
+    pred_probs = artifacts.load_array(run.pred_probs("train"))
+    training = plan_pruned(run, config, given, listed, pred_probs)
     unfitted = new_classifier(training, lambda _, epoch, loss: on_epoch(epoch, loss))
     inputs = load_inputs(training.inputs)
-    if fit_to_judge:
-        pred_probs = artifacts.load_array(run.pred_probs("train"))
-        found = fit_cleanlearning(unfitted, inputs, given, pred_probs, config)
-    else:
-        found = fit_on_everything(unfitted, inputs, given, config)
-    classifier, pruned = found
+    classifier, pruned = fit_cleanlearning(unfitted, inputs, given, pred_probs, config)
     if not np.array_equal(pruned, listed):
         raise ArtifactError(
             f"{run.issues('train')}: lists other rows than CleanLearning left out; "
@@ -102,17 +93,6 @@ def fit_cleanlearning(
     return cleaner.clf, pruned
 
 
-def fit_on_everything(
-    classifier: Any, inputs: Any, labels: np.ndarray, config: Any
-) -> tuple[Any, np.ndarray]:
-    """Return the classifier trained on all examples, the baseline again, and nothing pruned."""
-    try:
-        classifier.fit(inputs, labels)
-    except ArithmeticError as error:
-        raise DataError(f"CleanLearning: {error}; {remedy(config.model)}") from None
-    return classifier, np.empty(0, int)
-
-
 def choose_arm(
     config: Any, labels: np.ndarray, issues: np.ndarray, pred_probs: np.ndarray
 ) -> TrainingSet:
@@ -129,10 +109,14 @@ def choose_arm(
     return chosen
 
 
-def plan_arm(run: Run, config: Any, chosen: TrainingSet, *, seed: int, name: str) -> Training:
-    """Return the training of an arm, which takes as many steps as one on everything.
+def plan_arm(
+    run: Run, config: Any, chosen: TrainingSet, *, seed: int, name: str, equal_steps: bool = True
+) -> Training:
+    """Return the training of an arm.
 
-    An arm with fewer examples would else have learned for a shorter time.
+    Args:
+        equal_steps: as many as one on everything takes; an arm with fewer examples would else
+            have learned for a shorter time.
     """
     plan = functools.partial(
         plan_training,
@@ -147,8 +131,10 @@ def plan_arm(run: Run, config: Any, chosen: TrainingSet, *, seed: int, name: str
         weights=chosen.weights,
         targets=chosen.targets,
     )
-    rows, everything = plan(config.model).rows, len(chosen.labels)
-    return plan(with_updates_of(config.model, rows=rows, everything=everything))
+    training = plan(config.model)
+    if not equal_steps:
+        return training
+    return plan(with_updates_of(config.model, rows=training.rows, everything=len(chosen.labels)))
 
 
 def fit_arm(training: Training, on_epoch: OnEpoch) -> Any:
@@ -167,46 +153,46 @@ def fit_arm(training: Training, on_epoch: OnEpoch) -> Any:
 
 
 def plan_pruned(
-    run: Run, config: Any, given: np.ndarray, pruned: np.ndarray, model: Model
+    run: Run, config: Any, given: np.ndarray, pruned: np.ndarray, pred_probs: np.ndarray
 ) -> Training:
     """Return what CleanLearning's training is: without the issues, the rest weighted.
 
     Args:
-        given: (n,) labels of train. pruned: positions left out. model: what was trained.
+        given: (n,) labels of train. pruned: positions left out. pred_probs: (n, classes).
     """
-    weights = None
+    weights, cleanlearn = None, config.cleanlearn
     if len(pruned) and not config.find_issues.is_batched(len(given)):
-        pred_probs = artifacts.load_array(run.pred_probs("train"))
-        weights = class_weights(given, pred_probs, most=config.cleanlearn.max_class_weight)
-    return plan_training(
+        weights = class_weights(given, pred_probs, most=cleanlearn.max_class_weight)
+    return plan_arm(
         run,
-        config.vectorize,
-        model,
-        scope="test",
-        fold=0,
-        labels=given,
-        held_out=pruned,
+        config,
+        TrainingSet(pruned, given, weights),
         seed=config.seed,
         name="CleanLearning",
-        weights=weights,
+        equal_steps=cleanlearn.same_updates,
     )
 
 
-def describe_training(run: Run, config: Any, labels: Labels, cleaned: Training) -> dict[str, Any]:
-    """Return how the two models were trained, as training.json tells it."""
-    given, nothing = labels.fitted("train"), np.empty(0, int)
-    everything = plan_arm(
-        run, config, TrainingSet(nothing, given), seed=config.seed, name="baseline"
-    )
-    both = {"baseline": everything, "cleanlearning": cleaned}
+def describe_training(
+    run: Run, config: Any, labels: Labels, cleaned: Training, arm: str
+) -> dict[str, Any]:
+    """Return how the two models were trained, as training.json tells it.
+
+    Args:
+        arm: how the cleaned one was.
+    """
+    given = labels.fitted("train")
+    everything = TrainingSet(NOTHING, given)
+    baseline = plan_arm(run, config, everything, seed=config.seed, name="baseline")
+    both = {"baseline": baseline, "cleanlearning": cleaned}
     temperatures: dict[str, float | None] = dict.fromkeys(both)
     if config.cleanlearn.calibrate:
         temperatures = fit_temperatures(run, config, labels, both)
     class_names, by_class = load_class_names(run), {}
-    if config.cleanlearn.arm == "prune" and cleaned.weights is not None:
+    if arm == "prune" and cleaned.weights is not None:
         by_class = dict(zip(given.tolist(), cleaned.weights.tolist(), strict=True))
     return {
-        "arm": config.cleanlearn.arm,
+        "arm": arm,
         "examples": {name: len(given) - len(t.held_out) for name, t in both.items()},
         "updates": {name: training.updates for name, training in both.items()},
         "class_weights": {class_names[k]: by_class[k] for k in sorted(by_class)},
