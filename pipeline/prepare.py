@@ -82,16 +82,17 @@ def save_metadata(run: Run, examples: Examples) -> None:
 
 def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch]:
     """Yield the lines of examples.parquet, `size` at a time."""
-    columns = zip(
-        range(len(examples.texts)),
-        examples.ids,
-        examples.splits,
-        examples.labels.tolist(),
-        examples.texts,
-        strict=True,
-    )
-    while lines := list(itertools.islice(columns, size)):
-        yield pa.record_batch(list(zip(*lines, strict=True)), schema=artifacts.EXAMPLES_SCHEMA)
+    ids, texts = iter(examples.ids), iter(examples.texts)
+    for first in range(0, len(examples.texts), size):
+        rows = slice(first, min(first + size, len(examples.texts)))
+        columns = [
+            np.arange(rows.start, rows.stop),
+            list(itertools.islice(ids, size)),
+            examples.splits[rows],
+            examples.labels[rows],
+            list(itertools.islice(texts, size)),
+        ]
+        yield pa.record_batch(columns, schema=artifacts.EXAMPLES_SCHEMA)
 
 
 def prepare(context: Context) -> None:

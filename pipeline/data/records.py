@@ -246,69 +246,76 @@ def _blank(place: str) -> DataError:
     return DataError(f"{place}: is blank, and records follow; delete the line")
 
 
+class _NotExact(Exception):
+    """What Python's decoder takes and we do not; the message lacks the place."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _NotExact(f"key {shown(twice)} occurs twice; rename one of them")
+    return record
+
+
+def _refuse(constant: str) -> Any:
+    raise _NotExact(f"{constant} is not JSON; put quotes around it, or delete it")
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=Written, parse_float=Written, parse_constant=_refuse
+)
+
+
 def _json_record(path: Path, number: int, line: str) -> dict[str, Any]:
-    place = f"{short(path)}:{number}"
-    if not line.strip():
-        raise _blank(place)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        record = dict(pairs)
-        if len(record) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"{place}: key {shown(twice)} occurs twice; rename one of them")
-        return record
-
-    def refuse(constant: str) -> Any:
-        raise DataError(f"{place}: {constant} is not JSON; put quotes around it, or delete it")
-
     try:
-        record = json.loads(
-            line,
-            object_pairs_hook=unique,
-            parse_int=Written,
-            parse_float=Written,
-            parse_constant=refuse,
-        )
+        record = DECODER.decode(line)
+    except _NotExact as problem:
+        raise DataError(f"{short(path)}:{number}: {problem}") from None
     except json.JSONDecodeError as error:
+        if not line.strip():
+            raise _blank(f"{short(path)}:{number}") from None
         raise DataError(
-            f"{place}: column {error.colno}: is not JSON ({error.msg} at "
+            f"{short(path)}:{number}: column {error.colno}: is not JSON ({error.msg} at "
             f"{shown(line[error.pos : error.pos + 20])}); one object per line is expected"
         ) from None
     except RecursionError:
-        raise DataError(f"{place}: is nested too deeply; one flat object is expected") from None
+        raise DataError(
+            f"{short(path)}:{number}: is nested too deeply; one flat object is expected"
+        ) from None
     if not isinstance(record, dict):
         what = "a list" if isinstance(record, list) else shown(record)
-        raise DataError(f"{place}: is {what}, not an object; write one object per line")
+        raise DataError(
+            f"{short(path)}:{number}: is {what}, not an object; write one object per line"
+        )
     return record
 
 
 def _json_value(path: Path, number: int, name: str, record: dict[str, Any]) -> str:
+    value = record.get(name)
+    if isinstance(value, str) and is_text(value):
+        return value
     if name not in record:
         hint = _column_hint(name, list(record), "").replace(
             "; correct", "; give every record one, or correct"
         )
         have = _listed(list(record))
         raise DataError(f"{short(path)}:{number}: has no key {shown(name)}, it has {have}{hint}")
-    value = record[name]
-    place = f"{short(path)}:{number}: key {shown(name)}"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if not isinstance(value, str):
-        what = "null" if value is None else f"{type(value).__name__} {shown(value)}"
-        raise DataError(f"{place}: is {what}, not a text; give every record one, or delete it")
-    check_text(value, place)
-    return str(value)
+    place = f"{short(path)}:{number}: key {shown(name)}"
+    if isinstance(value, str):
+        half = shown(next(c for c in value if not is_text(c)))
+        raise DataError(f"{place}: holds half of a surrogate pair ({half}); delete it")
+    what = "null" if value is None else f"{type(value).__name__} {shown(value)}"
+    raise DataError(f"{place}: is {what}, not a text; give every record one, or delete it")
 
 
-def check_text(value: str, place: str) -> None:
-    """Stop on half of a surrogate pair, which no file can hold.
-
-    Raises:
-        DataError: naming the place.
-    """
+def is_text(value: str) -> bool:
+    """Return whether a file can hold it: without half of a surrogate pair."""
     try:
         value.encode()
-    except UnicodeEncodeError as error:
-        half = shown(value[error.start])
-        raise DataError(f"{place}: holds half of a surrogate pair ({half}); delete it") from None
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 Scratch files have no name, so the kernel deletes them with the process, however it ends.
 """
 
+import itertools
 import os
 import tempfile
 from array import array
@@ -105,11 +106,12 @@ class StoredTexts(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         self._flush()
         held, start = b"", 0  # the bytes from `start` on, read and not given out yet
-        for place in range(len(self)):
-            first, last = self._ends[place], self._ends[place + 1]
+        first = 0
+        for last in itertools.islice(self._ends, 1, None):
             if last - start > len(held):
                 held, start = self._bytes(first, max(BUFFER, last - first)), first
             yield held[first - start : last - start].decode()
+            first = last
 
     @overload
     def __getitem__(self, index: int) -> str: ...
