@@ -59,7 +59,7 @@ def read_set(path: Path) -> LabelSet:
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:  # also what is no UTF-8, and what is empty
+    except (OSError, ValueError) as error:  # also what is not UTF-8, and what is empty
         raise DataError(f"{short(path)}: no CSV file in UTF-8: {str(error).strip()}") from None
     missing = [name for name in columns if name not in table.columns]
     if missing:

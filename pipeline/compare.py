@@ -137,10 +137,10 @@ def print_comparison(compared: dict[str, Any]) -> None:
 def paired_text(model: str, compared: dict[str, Any], count: int) -> str:
     """Return how the accuracy of a model differs on the shared test examples, in a line."""
     low, high = compared["ci95"]
-    line = f"{model}, the same {count:,} test examples: {compared['difference']:+.4f} in accuracy"
+    line = f"{model}, the same {count:,} test examples: {compared['difference']:+z.4f} in accuracy"
     if compared["gained"] + compared["lost"] < FEW_DISCORDANT:
         return f"{line}; too few differ to say more."
-    return f"{line} [{low:+.4f}, {high:+.4f}], McNemar p = {compared['mcnemar_p']:.2g}."
+    return f"{line} [{low:+z.4f}, {high:+z.4f}], McNemar p = {compared['mcnemar_p']:.2g}."
 
 
 def other_settings(first: Run, second: Run) -> list[str]:
@@ -178,7 +178,7 @@ def at(metrics: dict[str, Any], key: str) -> float:
 def change_text(before: float, after: float) -> str:
     """Return the difference as its figures are written: "-1,234" of counts, else "+0.0123"."""
     is_count = before.is_integer() and after.is_integer()
-    return f"{after - before:+,.0f}" if is_count else f"{after - before:+.4f}"
+    return f"{after - before:+z,.0f}" if is_count else f"{after - before:+z.4f}"
 
 
 def changed_issues(first: Run, second: Run) -> dict[str, list[dict[str, Any]]]:

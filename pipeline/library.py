@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline.compute.finders import combine_scope
 from pipeline.compute.trial import suggest_finder
-from pipeline.config.suggest import STRENGTHS
+from pipeline.config.suggest import FIND_ISSUES, FOLDS, SEED, STRENGTHS
 from pipeline.data.examples import count_per_class, group_texts
 from pipeline.data.pred_probs import first_bad_row, what_is_bad
 from pipeline.data.prepared import Labels
@@ -32,15 +32,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "IProgress not found")  # a notebook without ipywidgets
     import cleanlab.filter  # noqa: F401  # imports tqdm, which warns of that
 
-FOLDS, SEED = 5, 123456  # what `init` writes
-OPTIONS = FindIssues(
-    filter_by="prune_by_noise_rate",
-    return_indices_ranked_by="self_confidence",
-    frac_noise=1.0,
-    min_examples_per_class=1,
-    neighbors=False,
-    batch_size=None,
-)
+OPTIONS = FindIssues.model_validate(FIND_ISSUES | {"neighbors": False})
 
 
 def find_label_errors(
@@ -84,7 +76,7 @@ def find_label_errors(
 
     Raises:
         DataError: lengths that differ, a text or label that is missing, one class only, a class
-            with fewer than two different texts, probabilities that are none.
+            with fewer than two different texts, probabilities that are not.
 
     Warns:
         UserWarning: the judge is not fit to judge these labels, and why.
@@ -145,7 +137,7 @@ def checked_probs(pred_probs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return (n, classes) probabilities.
 
     Raises:
-        DataError: they are of another shape, or none.
+        DataError: they are of another shape, or not probabilities.
     """
     if pred_probs.shape != shape or pred_probs.dtype.kind != "f":
         found = f"{pred_probs.dtype} of shape {pred_probs.shape}"

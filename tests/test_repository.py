@@ -128,6 +128,14 @@ def test_modules_and_functions_stay_short(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
 
 
+@pytest.mark.parametrize("suffix", ["py", "html"])
+def test_a_difference_of_nothing_has_a_plus(suffix: str) -> None:
+    """-0.00001 is "+0.0000", not "-0.0000": every format of a sign says so with a z."""
+    for path in (ROOT / "pipeline").rglob(f"*.{suffix}"):
+        found = re.findall(r"""[:"']\+,?\.\d[fg]""", path.read_text(encoding="utf-8"))
+        assert found == [], path
+
+
 LINTER = Path(sys.executable).with_name("lint-imports")
 
 

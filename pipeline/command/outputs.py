@@ -21,7 +21,7 @@ RULE = "label-error"
 
 
 class Place(NamedTuple):
-    """Where a row is: a file as it was named, and the line it begins in, 0 where lines are none."""
+    """Where a row is: a file as it was named, and the line it begins in, 0 for a file without."""
 
     file: str
     line: int

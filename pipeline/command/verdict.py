@@ -73,7 +73,7 @@ def percentage(text: str) -> float:
     """Return the share that "2%" or "0.02" says.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not one.
     """
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)

@@ -104,7 +104,7 @@ def by_ensemble(asked: Asked) -> Judged:
 
 
 def before_trainings(asked: Asked, corpus: "Corpus | None" = None) -> None:
-    """Ask the members that are no trainings, and keep what they say.
+    """Ask the members besides the model, and keep what they say.
 
     They need their memory for themselves: TensorFlow is not there yet, and what they counted is
     gone when it comes.

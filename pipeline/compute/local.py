@@ -271,7 +271,7 @@ def _start_worker(needs_tensorflow: bool, reports: Any) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is gone, were it by kill -9."""
+    """End this process when its parent is gone, even after kill -9."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for_any([parent.sentinel])

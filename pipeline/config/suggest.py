@@ -19,6 +19,14 @@ STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
 STRENGTHS = [1.0, 10.0, 100.0]  # of a linear model of vectors: penalties to choose from
 MOST_CLASS_WEIGHT = 4.0  # of a few rows cleanlab's estimate can be anything: docs/study.md
 FOREIGN = 0.002  # share of characters beyond ASCII
+FIND_ISSUES = {
+    "filter_by": "prune_by_noise_rate",
+    "return_indices_ranked_by": "self_confidence",
+    "frac_noise": 1.0,
+    "min_examples_per_class": 1,
+    "neighbors": True,
+    "batch_size": None,
+}
 # Of a dataset that could not be read: those of some thousand texts and a few classes.
 UNREAD_SETTINGS: dict[str, Any] = {
     "max_tokens": 20_000,
@@ -50,14 +58,7 @@ def suggest_values(
             "train": cross_validation,
         },
         "finder": settings["finder"] if vectors is None else with_vectors(settings, vectors),
-        "find_issues": {
-            "filter_by": "prune_by_noise_rate",
-            "return_indices_ranked_by": "self_confidence",
-            "frac_noise": 1.0,
-            "min_examples_per_class": 1,
-            "neighbors": True,
-            "batch_size": None,
-        },
+        "find_issues": FIND_ISSUES,
         "cleanlearn": {
             "arm": "prune",
             "max_pruned_fraction": 0.5,

@@ -54,14 +54,14 @@ def split_strata(confidence: np.ndarray, listed: np.ndarray) -> list[np.ndarray]
     for chosen, parts in ((listed, LISTED), (~listed, UNLISTED)):
         positions = np.flatnonzero(chosen)
         positions = positions[np.argsort(confidence[positions], kind="stable")]
-        spread = np.cumsum(spread_of(confidence[positions]))
+        spread = np.cumsum(deviation_of(confidence[positions]))
         if len(positions):
             cuts = np.searchsorted(spread, spread[-1] * np.arange(1, parts) / parts)
             strata += [part for part in np.split(positions, cuts) if len(part)]
     return strata
 
 
-def spread_of(confidence: np.ndarray) -> np.ndarray:
+def deviation_of(confidence: np.ndarray) -> np.ndarray:
     """Return (n,) the standard deviation of being wrong, as the finder believes."""
     p = np.clip(1 - confidence, FLOOR, 1 - FLOOR)
     return np.asarray(np.sqrt(p * (1 - p)))
@@ -97,7 +97,7 @@ def draw_sample(
     strata = split_strata(confidence, listed)
     if not strata or total <= 0:
         return [], []
-    spreads = [float(spread_of(confidence[positions]).mean()) for positions in strata]
+    spreads = [float(deviation_of(confidence[positions]).mean()) for positions in strata]
     counts = allocate([len(positions) for positions in strata], spreads, total)
     luck = np.random.default_rng(seed).random(len(confidence))
     drawn = [

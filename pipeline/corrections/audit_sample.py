@@ -66,7 +66,7 @@ def load_audit(path: Path, dataset: str) -> Audit | None:
         values = artifacts.load_json(path)
         audit = Audit(**values | {"strata": [Stratum(**each) for each in values["strata"]]})
     except (ArtifactError, TypeError, KeyError):
-        raise DataError(f"{path}: is no audit; move it away to draw a new one") from None
+        raise DataError(f"{path}: is not an audit; move it away to draw a new one") from None
     if audit.dataset != dataset:
         raise DataError(
             f"{path}: the data changed after this audit was drawn, so it is not used; move it away "

@@ -142,7 +142,7 @@ class Source:
 
 
 def clean_name(value: Any) -> str:
-    """Return a reviewer's name in one spelling: NFC, single spaces; ValueError if it is no text."""
+    """Return a reviewer's name in one spelling: NFC, single spaces; ValueError if not text."""
     if not isinstance(value, str):
         raise ValueError("not a text")
     return " ".join(unicodedata.normalize("NFC", value).split())

@@ -1,13 +1,10 @@
 """What corrections did, on the labels as given and as corrected."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.corrections.apply import load_changes, load_source
-from pipeline.corrections.journal import Journal
-from pipeline.corrections.votes import consensus
+from pipeline.corrections.apply import load_changes
 from pipeline.data.prepared import load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
@@ -42,24 +39,6 @@ def given_labels(run: Run, dataset: dict[str, Any]) -> np.ndarray:
     for id_, line in load_changes(run, dataset).items():
         if id_ in row_of:
             labels[row_of[id_]] = line["given_label"]
-    return labels
-
-
-def corrected_labels(run: Run, journal: Path) -> np.ndarray:
-    """Return the (n,) labels of examples.parquet after a journal; -1 where it leaves one out.
-
-    Raises:
-        DataError: the journal is not of this dataset.
-    """
-    dataset = artifacts.load_json(run.dataset)
-    examples = artifacts.load_table(run.examples).to_pylist()
-    source = load_source(dataset, examples, load_changes(run, dataset))
-    standing = Journal(journal, source).standing
-    labels = given_labels(run, dataset)
-    for row, example in enumerate(examples):
-        outcome = consensus(standing.of(example["id"]).values())
-        if outcome is not None:
-            labels[row] = -1 if outcome[1] is None else source.class_names.index(outcome[1])
     return labels
 
 

@@ -27,7 +27,7 @@ def parse_line(line: bytes) -> Decision:
     """Return the decision in one line.
 
     Raises:
-        DataError: the line is no decision.
+        DataError: the line is not a decision.
     """
     try:
         values = json.loads(line)

@@ -20,7 +20,7 @@ from scipy.stats import false_discovery_control, hypergeom, mannwhitneyu
 from pipeline.corrections.queue import Item, Queue
 from pipeline.corrections.votes import consensus
 from pipeline.frame.messages import shown
-from pipeline.models.ngrams import Tokens, split_words
+from pipeline.models.ngrams import SplitTexts, split_plain_words
 
 FEWEST, FEWEST_OF_EACH = 20, 5  # decisions, and of them wrong and right ones
 RATE = 0.05  # of false ones among those that are told
@@ -161,7 +161,7 @@ def find_patterns(queue: Queue) -> Patterns | None:
     names = dict.fromkeys(name for item in decided.items for name in item.metadata)
     columns = {name: [item.metadata.get(name, "") for item in decided.items] for name in names}
     texts = pa.array([item.text for item in decided.items], pa.large_string())
-    tokens = split_words(texts)
+    tokens = split_plain_words(texts)
     lengths = np.bincount(tokens.rows, minlength=count).astype(float)
     shared = shared_words(decided, tokens)
     for name, values in columns.items():
@@ -174,7 +174,7 @@ def find_patterns(queue: Queue) -> Patterns | None:
 def decided_labels(queue: Queue) -> Decided:
     """Return the labels with a majority, one of each text.
 
-    Labels of the audit that are no issues are left out: what distinguishes them from issues would
+    Labels of the audit that are not issues are left out: what distinguishes them from issues would
     be taken for what distinguishes right labels from wrong ones.
     """
     state, seen = queue.follow(), set[str]()
@@ -195,7 +195,7 @@ def decided_labels(queue: Queue) -> Decided:
 # --- words and values -----------------------------------------------------------------------
 
 
-def shared_words(decided: Decided, tokens: Tokens) -> list[Shared]:
+def shared_words(decided: Decided, tokens: SplitTexts) -> list[Shared]:
     """Return the words, and pairs of them, that wrong labels have far more often; each once.
 
     A word is told already if its wrong labels are those of another one, or if it is a part of
@@ -217,7 +217,7 @@ def shared_words(decided: Decided, tokens: Tokens) -> list[Shared]:
     return told[:MOST_WORDS]
 
 
-def words_of(tokens: Tokens) -> tuple[sparse.csc_matrix, Callable[[int], tuple[str, ...]]]:
+def words_of(tokens: SplitTexts) -> tuple[sparse.csc_matrix, Callable[[int], tuple[str, ...]]]:
     """Return (texts, n-grams) whether a text has a word or a pair of words, and their words."""
     size, codes, rows = len(tokens.distinct), tokens.codes.astype(np.int64), tokens.rows
     together = rows[1:] == rows[:-1]

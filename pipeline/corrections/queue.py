@@ -22,7 +22,7 @@ KEPT = 32  # arrays
 
 @dataclass(frozen=True)
 class Item:
-    """One example to review. rank: None for one that is no issue.
+    """One example to review. rank: None for one that is not an issue.
 
     given: the class in the source. label: the class now, after earlier corrections; None for an
     example that is left out. pred_probs: (classes,) out of sample, None without a prediction.

@@ -59,7 +59,7 @@ class Columns:
     """What is known of the items, (n,) each. Class indices; -1 for none.
 
     confidence: of the given label; nan without a prediction. margin: between the two most
-    probable classes. rank: place in the list, a large number for an item that is no issue.
+    probable classes. rank: place in the list, a large number for one that is not an issue.
     metadata: {column: (n,) values}.
     """
 

@@ -29,7 +29,7 @@ def review_metrics(
 ) -> dict[str, Any] | None:
     """Return what the decisions say of the list and of the data; None without a journal.
 
-    A journal at its usual place that is of other data is no part of this run.
+    A journal at its usual place that is of other data is not part of this run.
 
     Args:
         test_ids: of the rows of test_pred_probs, {model: (n, classes)}.

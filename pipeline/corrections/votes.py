@@ -82,7 +82,7 @@ class Standing:
 def consensus(decisions: Iterable[Decision]) -> tuple[str, str | None] | None:
     """Return the (decision, label) that more than half of the reviewers chose, else None.
 
-    "unsure" is no vote. Who settles a dispute has the last word, the last one of several.
+    "unsure" is not a vote. Who settles a dispute has the last word, the last one of several.
     """
     decisions = list(decisions)
     settled = [d for d in decisions if d.how == "settle" and d.decision != "unsure"]

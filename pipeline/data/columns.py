@@ -11,7 +11,7 @@ from pipeline.data.columnar import class_names_of_schema, is_simple
 from pipeline.data.files import open_bytes
 from pipeline.data.form import SAMPLED, Form, UnknownEncoding, guess_form, has_header
 from pipeline.data.records import Written
-from pipeline.data.scripts import count_words
+from pipeline.data.scripts import estimate_words
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short
 
@@ -59,7 +59,7 @@ class Column:
         self.count += len(found)
         self.missing += len(values) - len(found)
         if room := SAMPLED - self.looked_at:
-            self.words += sum(count_words(value) for value in found[:room])
+            self.words += sum(estimate_words(value) for value in found[:room])
             self.looked_at += len(found[:room])
         if self.many and (self._hashes is None or self.mean_words > WORDS_OF_ID):
             self._hashes = None
@@ -164,7 +164,7 @@ def _chunks(records: Iterable[Any]) -> Iterator[list[Any]]:
 def columns_of_jsonl(path: Path) -> Columns:
     """Return the columns: all keys that any record has.
 
-    Lines that are no objects are left to the strict reader.
+    Lines that are not objects are left to the strict reader.
     """
     columns: Columns = {}
     count = 0
@@ -202,7 +202,7 @@ def _json_text(value: Any) -> str | None:
 def columns_of_arrow(
     schema: Any, batches: Iterable[Any], names: Sequence[str] | None = None
 ) -> Columns:
-    """Return the columns of Arrow record batches; those whose values are no texts are nested.
+    """Return the columns of Arrow record batches; those whose values are not texts are nested.
 
     Args:
         names: the columns to look at; None: all.

@@ -22,7 +22,7 @@ class Examples:
     indices. texts: exactly as in the source. truth: (n,) true class indices where errors were
     planted, else None. place: row -> "reviews.csv:17", of a file. metadata: {column: (n,) values},
     for people alone. Ids, texts and metadata may lie on disk: read them in order, or a few.
-    not_read: what lies in the source and beside it and is no part of them, kind ("columns",
+    not_read: what lies in the source and beside it and is not part of them, kind ("columns",
     "files", ...) -> names.
     """
 

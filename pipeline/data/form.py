@@ -16,7 +16,7 @@ from pipeline.frame.messages import short
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLED = 5000  # lines that tell the delimiter
 LOOKED_AT = 1 << 20  # bytes of lines that are not ASCII, which tell the encoding
-KNOWN_VALUES = 1000  # of a column; above, it is none of classes
+KNOWN_VALUES = 1000  # of a column; above, it is not one of classes
 UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 HIGH = re.compile(rb"[\x80-\xff]+")
 # What Western European text hardly holds: three characters in a row that are not ASCII, a symbol
@@ -78,7 +78,7 @@ def guess_encoding(path: Path) -> tuple[str, list[str]]:
 
     Raises:
         UnknownEncoding: naming the first byte that is not UTF-8, in a file that is mixed or of
-            another encoding. DataError: it cannot be read, or is no text.
+            another encoding. DataError: it cannot be read, or is not text.
     """
     with open_bytes(path) as file:
         start = file.read(DECODED)

@@ -154,7 +154,7 @@ def _mapped(values: Iterable[str], classes: dict[str, str], fault: Fault) -> Nam
     found = {value: classes.get(value, numbers.get(whole_number(value) or "")) for value in values}
     others = [value for value, name in found.items() if name is None]
     if "-1" in others:
-        what = "label '-1' is no class, which often means no label"
+        what = "label '-1' is not a class, which often means no label"
         hint = "name another split in dataset.split, or delete those rows"
         raise fault("-1", what, hint, ["-1"])
     if others:

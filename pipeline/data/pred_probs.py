@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.vectors import read_array
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short, shown
 
@@ -51,12 +52,7 @@ def what_is_bad(row: np.ndarray) -> str:
 
 
 def _from_array(path: Path, ids: Sequence[str], class_names: list[str]) -> np.ndarray:
-    try:
-        found: np.ndarray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DataError(
-            f"{short(path)}: is not an array of numbers; write it with numpy.save"
-        ) from None
+    found = read_array(path)
     wanted = (len(ids), len(class_names))
     if found.shape != wanted or found.dtype.kind != "f":
         raise DataError(

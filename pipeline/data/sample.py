@@ -103,14 +103,14 @@ def _distinct_reviews(rng: np.random.Generator, labels: npt.NDArray[np.int64]) -
     for label in labels.tolist():
         mixed = bool(rng.random() < MIXED_SHARE)
         text = _write_review(rng, label, mixed)
-        while text in seen or not MIN_WORDS <= count_words(text) <= MAX_WORDS:
+        while text in seen or not MIN_WORDS <= length_in_words(text) <= MAX_WORDS:
             text = _write_review(rng, label, mixed)
         seen.add(text)
         texts.append(text)
     return texts
 
 
-def count_words(text: str) -> int:
+def length_in_words(text: str) -> int:
     """Number of whitespace-separated words, line-break tags left out."""
     return len(text.replace("<br />", " ").split())
 

@@ -25,7 +25,7 @@ LANGUAGES = {
 }
 
 
-def count_words(text: str) -> int:
+def estimate_words(text: str) -> int:
     """Return about how many words a text has."""
     return len(text.split()) + len(UNSPACED.findall(text)) // CHARACTERS_A_WORD
 

@@ -139,7 +139,7 @@ def read_table(
 def _labelled(dataset: TableDataset, records: Records) -> Records:
     """Return the records that have a label, where the others are to be left out.
 
-    -1 is none where a file names the classes of its numbers: so `datasets` writes it.
+    -1 is no label where a file names the classes of its numbers: so `datasets` writes it.
 
     Raises:
         DataError: none has one.
@@ -158,7 +158,7 @@ def _labelled(dataset: TableDataset, records: Records) -> Records:
 def _not_read(
     dataset: TableDataset, read: Parts, kept: Parts, left: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Return what lies in the files and beside them and is no part of the examples."""
+    """Return what lies in the files and beside them and is not part of the examples."""
     path, split = Path(dataset.path), dataset.split
     second = Path(getattr(split, "test_path", path)).absolute()
     lost = sum(len(part) for _, part in read) - sum(len(part) for _, part in kept)

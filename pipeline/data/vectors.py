@@ -39,12 +39,23 @@ def read_vectors(path: Path, ids: Sequence[str]) -> np.ndarray:
     return vectors.astype(np.float32)
 
 
-def _from_array(path: Path, ids: Sequence[str]) -> np.ndarray:
+def read_array(path: Path) -> np.ndarray:
+    """Return the array in a .npy file of the user's.
+
+    Raises:
+        DataError: it cannot be read as one of numbers.
+    """
     try:
         found: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        raise DataError(f"{short(path)}: is no array; write it with numpy.save") from None
+        raise DataError(
+            f"{short(path)}: is not an array of numbers; write it with numpy.save"
+        ) from None
     return found
+
+
+def _from_array(path: Path, ids: Sequence[str]) -> np.ndarray:
+    return read_array(path)
 
 
 def _from_table(path: Path, ids: Sequence[str]) -> np.ndarray:

@@ -50,7 +50,7 @@ def from_label(label: str, given: str) -> tuple[str, str]:
 
 
 def verdicts(class_names: list[str]) -> dict[str, str]:
-    """Return {choice: decision} of the choices that are no class."""
+    """Return {choice: decision} of the choices that are not a class."""
 
     def choice(decision: str) -> str:
         name = f"({decision})"

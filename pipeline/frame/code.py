@@ -227,7 +227,7 @@ def decides_nothing(module: str) -> bool:
 
 
 def _is_called_by_libraries(name: str, node: ast.ClassDef) -> bool:
-    """Return whether a class has a base outside this package, were it a base of a base."""
+    """Return whether a class has a base outside this package, even if only through a base."""
     module = read_module(name)
     if module is None or decides_nothing(name):
         return False

@@ -67,13 +67,13 @@ def locked(run: Run) -> Iterator[None]:
 
 
 def _open_own(path: Path) -> IO[bytes]:
-    """Return a lock file open for reading and writing, which is no door to another file.
+    """Return a lock file open for reading and writing, which is not a door to another file.
 
     Raises:
         ConfigError: it is a link.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-    refused = ConfigError(f"{path}: is a link or no plain file, and would be written; delete it")
+    refused = ConfigError(f"{path}: is a link or not a plain file, and would be written; delete it")
     if path.is_symlink():
         raise refused
     file = open(os.open(path, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115, PTH123

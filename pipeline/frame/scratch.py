@@ -6,6 +6,7 @@ Scratch files have no name, so the kernel deletes them with the process, however
 import itertools
 import os
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,14 +54,10 @@ class _File:
     """
 
     def __init__(self) -> None:
-        self._descriptor = -1
         self.folder = _folder.get()
         with writing(self.folder), tempfile.TemporaryFile(dir=self.folder) as file:
             self._descriptor = os.dup(file.fileno())
-
-    def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        weakref.finalize(self, os.close, self._descriptor)  # also while Python ends
 
     def write(self, at: int, data: memoryview) -> None:
         with writing(self.folder):

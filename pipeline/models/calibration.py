@@ -36,7 +36,7 @@ def at_temperature(log_probs: np.ndarray, temperature: float) -> np.ndarray:
 
 def log_loss(log_probs: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean of -log of the given labels' probabilities."""
-    return float(-log_probs[np.arange(len(labels)), labels].mean())
+    return float(0.0 - log_probs[np.arange(len(labels)), labels].mean())  # never -0.0
 
 
 def calibrate(log_probs: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -23,10 +23,10 @@ from pipeline.models.members import (
 from pipeline.models.ngrams import (
     chosen_columns,
     count_characters,
-    count_words,
+    count_ngrams,
+    document_frequency,
+    split_plain_words,
     split_runs,
-    split_words,
-    spread_of,
     tfidf,
 )
 from pipeline.models.side_by_side import (
@@ -84,7 +84,7 @@ class Corpus:
         """Return (texts, n-grams) counts of words and runs of them."""
         key = ("words", longest, min_df)
         if key not in self._counts:
-            counts = count_words(split_words(self.texts), longest=longest, min_df=min_df)
+            counts = count_ngrams(split_plain_words(self.texts), longest=longest, min_df=min_df)
             self._counts[key] = counts
         return self._counts[key]
 
@@ -104,7 +104,7 @@ def frequent(counts: sparse.csr_matrix, learned: np.ndarray, options: Any) -> sp
     Raises:
         ValueError: none does.
     """
-    spread = spread_of(counts, learned)
+    spread = document_frequency(counts, learned)
     chosen = spread >= options.min_df
     if not chosen.any():
         raise ValueError(f"nothing that it reads occurs in {options.min_df} texts (min_df)")

@@ -13,7 +13,7 @@ from scipy import sparse
 from pipeline.models.unicode_words import fold, is_ascii, plain_words
 
 
-class Tokens(NamedTuple):
+class SplitTexts(NamedTuple):
     """The tokens of some texts. codes: (tokens,) places in `distinct`.
 
     rows: (tokens,) the text of each. texts: how many texts.
@@ -25,7 +25,7 @@ class Tokens(NamedTuple):
     texts: int
 
 
-def split_words(texts: pa.Array) -> Tokens:
+def split_plain_words(texts: pa.Array) -> SplitTexts:
     """Return the words of folded texts: runs of letters, marks, digits and underscores.
 
     A character of a script without spaces (Chinese, Japanese, Thai, ...) is a word, and so is an
@@ -38,7 +38,7 @@ def split_words(texts: pa.Array) -> Tokens:
     return split_at_spaces(replace_bytes(folded, blank))
 
 
-def split_runs(texts: pa.Array) -> Tokens:
+def split_runs(texts: pa.Array) -> SplitTexts:
     """Return what white space separates in folded texts, punctuation included."""
     folded = fold(texts)
     if not is_ascii(folded):
@@ -55,7 +55,7 @@ def replace_bytes(texts: pa.Array, table: np.ndarray) -> pa.Array:
     )
 
 
-def split_at_spaces(texts: pa.Array) -> Tokens:
+def split_at_spaces(texts: pa.Array) -> SplitTexts:
     """Return what ASCII white space separates."""
     lists = pc.ascii_split_whitespace(texts)
     encoded = lists.flatten().dictionary_encode()
@@ -66,10 +66,10 @@ def split_at_spaces(texts: pa.Array) -> Tokens:
     if empty >= 0:  # pyarrow gives an empty word at the ends of a text
         kept = codes != empty
         codes, rows = codes[kept], rows[kept]
-    return Tokens(codes.astype(np.int32), rows, encoded.dictionary, len(texts))
+    return SplitTexts(codes.astype(np.int32), rows, encoded.dictionary, len(texts))
 
 
-def count_words(tokens: Tokens, *, longest: int = 2, min_df: int = 2) -> sparse.csr_matrix:
+def count_ngrams(tokens: SplitTexts, *, longest: int = 2, min_df: int = 2) -> sparse.csr_matrix:
     """Return (texts, n-grams) counts of n-grams of up to `longest` words found in min_df texts."""
     rows = tokens.rows
     found = pruned(to_csr(rows, tokens.codes, tokens.texts, len(tokens.distinct)), min_df)
@@ -113,7 +113,7 @@ def repeated(keys: np.ndarray, times: int, *, bits: int = 22) -> np.ndarray:
 
 
 def count_characters(
-    tokens: Tokens,
+    tokens: SplitTexts,
     *,
     shortest: int = 2,
     longest: int = 5,
@@ -205,7 +205,7 @@ def chosen_columns(counts: sparse.csr_matrix, chosen: np.ndarray) -> Pruned:
     return Pruned(sparse.csr_matrix(arrays, shape=(counts.shape[0], len(kept))), kept)
 
 
-def spread_of(counts: sparse.csr_matrix, learned: np.ndarray) -> np.ndarray:
+def document_frequency(counts: sparse.csr_matrix, learned: np.ndarray) -> np.ndarray:
     """Return (columns,) how many of the texts learned from have each n-gram.
 
     Args:
@@ -222,7 +222,7 @@ def tfidf(counts: sparse.csr_matrix, learned: np.ndarray) -> sparse.csr_matrix:
         learned: (texts,) the texts that say how much each n-gram weighs; the others are weighted
             by what is known from these.
     """
-    idf = np.log((1 + learned.sum()) / (1 + spread_of(counts, learned))) + 1
+    idf = np.log((1 + learned.sum()) / (1 + document_frequency(counts, learned))) + 1
     data = (1 + np.log(counts.data)) * idf.astype(np.float32)[counts.indices]
     lengths = np.sqrt(np.add.reduceat(np.append(data**2, 0), counts.indptr[:-1]))
     lengths[np.diff(counts.indptr) == 0] = 1

@@ -59,19 +59,6 @@ def split_words(texts: pa.Array, words: str = "ascii") -> Words:
     return Words(codes, starts, distinct)
 
 
-def build_vocabulary(words: Words, texts: np.ndarray, *, max_tokens: int) -> list[str]:
-    """Return padding, unknown and the most frequent words of the chosen texts.
-
-    Args:
-        texts: (n,) indices of the texts that count.
-        max_tokens: the size of the vocabulary, padding and unknown included.
-    """
-    chosen = np.zeros(len(words.starts) - 1, bool)
-    chosen[texts] = True
-    names = pa.array(words.distinct, pa.large_string())
-    return rank_words(names, count_words(words, chosen), max_tokens=max_tokens)
-
-
 def count_words(words: Words, chosen: np.ndarray) -> np.ndarray:
     """Return how often each of the distinct words occurs in the chosen texts, a (n,) mask."""
     counted = np.repeat(chosen, np.diff(words.starts))

@@ -13,7 +13,7 @@ from pipeline.report.issues import Issue
 from pipeline.report.numbers import signed
 
 LEVELS = 5
-TERM = "+.2f"  # of a sum of log-odds
+TERM = "+z.2f"  # of a sum of log-odds
 FAINTEST = 0.08  # of the strongest word's part; below it a word is not coloured
 EXCERPT = 150  # characters
 MOST_BYTES = 60_000  # of one text, marked up

@@ -19,7 +19,7 @@ NAME_CHARACTERS = 14
 
 
 def signed(value: float) -> str:
-    return f"{value:+.4g}".replace("-", "−") if value else "0"
+    return f"{value:+z.4g}".replace("-", "−") if value else "0"
 
 
 def abbreviated(name: str) -> str:
@@ -46,12 +46,12 @@ def accuracy_difference(accuracy: dict[str, Any], cleaned: str = "CleanLearning"
         for end in (low, high):
             chart.line([end, end], [0.25, 0.55], "s2")
     chart.dot(gain, 0.4, "f2", radius=6)
-    chart.note(gain, 0.72, f"{gain:+.4f}", "middle strong halo")
+    chart.note(gain, 0.72, f"{gain:+z.4f}", "middle strong halo")
     verdict = "includes zero" if low <= 0 <= high else "leaves zero out"
-    title = f"The difference is {gain:+.4f}; its 95% interval {verdict}"
-    described = f"Interval {low:+.4f} to {high:+.4f}."
+    title = f"The difference is {gain:+z.4f}; its 95% interval {verdict}"
+    described = f"Interval {low:+z.4f} to {high:+z.4f}."
     if few:
-        title = f"The difference is {gain:+.4f}; too few examples for an interval"
+        title = f"The difference is {gain:+z.4f}; too few examples for an interval"
         described = "No interval."
     return chart.figure("accuracy_difference", title, described)
 

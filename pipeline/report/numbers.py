@@ -30,6 +30,6 @@ def plural(count: int, word: str, words: str = "") -> str:
     return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
-def signed(value: float, form: str = "+.4f") -> str:
+def signed(value: float, form: str = "+z.4f") -> str:
     """Return a number with its sign, a true minus."""
     return format(value, form).replace("-", "−")

@@ -85,7 +85,8 @@ def _people_sentences(found: dict[str, Any]) -> list[str]:
         if sway := person["sway"]:
             low, high = (100 * bound for bound in sway["ci95"])
             lines.append(
-                f"{name} takes the suggestion {100 * sway['value']:+.0f} [{low:+.0f}, {high:+.0f}] "
+                f"{name} takes the suggestion {100 * sway['value']:+z.0f} "
+                f"[{low:+z.0f}, {high:+z.0f}] "
                 "points oftener when it is shown than where chance hid it."
             )
     return lines

@@ -55,10 +55,10 @@ def forest_plot(differences: list[dict[str, Any]], labels: str) -> Figure | None
 
 def _forest_title(rows: list[dict[str, Any]]) -> str:
     row = next((r for r in rows if (r["arm"], r["control"]) == ("prune", "random_prune")), rows[0])
-    words = f"{row['arm']} against {row['control']}: {row['mean']:+.4f}".replace("_", " ")
+    words = f"{row['arm']} against {row['control']}: {row['mean']:+z.4f}".replace("_", " ")
     if not row.get("ci95"):
         return f"{words} (too few seeds for an interval)"
-    return f"{words} [{row['ci95'][0]:+.4f}, {row['ci95'][1]:+.4f}]"
+    return f"{words} [{row['ci95'][0]:+z.4f}, {row['ci95'][1]:+z.4f}]"
 
 
 def seed_spread(arms: dict[str, Any]) -> Figure | None:

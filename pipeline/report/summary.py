@@ -40,8 +40,8 @@ def sentence(metrics: Metrics) -> str:
         verdict = "neither better nor worse, as far as this test set can tell"
     return (
         f"{found}{doing} is {verdict}: "
-        f"{accuracy['difference']:+.4f} in test accuracy "
-        f"(95% interval {low:+.4f} to {high:+.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
+        f"{accuracy['difference']:+z.4f} in test accuracy "
+        f"(95% interval {low:+z.4f} to {high:+z.4f}, McNemar p = {accuracy['mcnemar_p']:.2g})."
     )
 
 
@@ -90,12 +90,12 @@ def print_summary(metrics: Metrics) -> None:
         "accuracy",
         f"{accuracy['baseline']:.4f}",
         f"{accuracy['cleanlearning']:.4f}",
-        f"{accuracy['difference']:+.4f}",
-        "too few" if too_few(accuracy) else "{:+.4f} to {:+.4f}".format(*accuracy["ci95"]),
+        f"{accuracy['difference']:+z.4f}",
+        "too few" if too_few(accuracy) else "{:+z.4f} to {:+z.4f}".format(*accuracy["ci95"]),
     )
     losses = metrics["test_log_loss"]
     change = losses["cleanlearning"] - losses["baseline"]
-    values = (f"{losses['baseline']:.4f}", f"{losses['cleanlearning']:.4f}", f"{change:+.4f}")
+    values = (f"{losses['baseline']:.4f}", f"{losses['cleanlearning']:.4f}", f"{change:+z.4f}")
     table.add_row("log loss", *values, "")
     console.print(table)
     if metrics["published"]:

@@ -11,7 +11,7 @@ from scipy import sparse
 from pipeline.corrections.queue import Queue
 from pipeline.frame import artifacts
 from pipeline.frame.run import Run
-from pipeline.models.ngrams import count_words, split_words, tfidf
+from pipeline.models.ngrams import count_ngrams, split_plain_words, tfidf
 from pipeline.models.vectors import of_length_one
 
 NEIGHBORS = 5
@@ -54,7 +54,7 @@ class Neighbors:
         if vectors is not None:
             self._vectors = of_length_one(artifacts.load_array(vectors))
             return
-        counts = count_words(split_words(table.column("text").combine_chunks()), longest=1)
+        counts = count_ngrams(split_plain_words(table.column("text").combine_chunks()), longest=1)
         if counts.shape[1]:
             self._vectors = tfidf(counts, np.ones(counts.shape[0], bool))
 

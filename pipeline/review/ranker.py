@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,11 +15,24 @@ from pipeline.corrections.again import Asked, decided_issues, decided_so_far, re
 from pipeline.corrections.queue import Queue
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
-from pipeline.frame.errors import DataError
+from pipeline.frame.errors import DataError, ResourceError
+from pipeline.frame.lock import Hold, hold
 from pipeline.frame.run import Run
 
 EVERY = 50  # decisions
+PREFIX, IN_USE = "label-errors-ranked-", "in_use"  # its folder, and what it holds there
 MOST_TEXTS = 100_000  # of more, a ranking takes minutes and gigabytes: when it is asked for
+
+
+def remove_abandoned() -> None:
+    """Remove the folders of rankers that were killed: nobody holds what they held."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError, ResourceError):
+            if folder.lstat().st_uid != os.getuid():
+                continue
+            with (folder / IN_USE).open("rb") as in_use:
+                hold(in_use, Hold.NOW, folder)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class Ranker:
@@ -33,7 +48,11 @@ class Ranker:
         self.every = every
         self._lines: int | None = None  # of the journal, when it was ranked last
         self.problem = ""
-        self._folder = tempfile.TemporaryDirectory(prefix="ranked-")
+        remove_abandoned()
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX)
+        self._in_use = Path(self._folder.name, IN_USE).open("wb")  # noqa: SIM115  # as long as it
+        with contextlib.suppress(ResourceError):  # without locks nothing is ever taken away
+            hold(self._in_use, Hold.NOW, Path(self._in_use.name))
         self._process: subprocess.Popen[str] | None = None
         self._result: Arrays | None = None
         self._lock = threading.Lock()
@@ -85,6 +104,7 @@ class Ranker:
         if process is not None:
             process.kill()
             process.wait()
+        self._in_use.close()
         self._folder.cleanup()
 
     def _asked(self, queue: Queue, decided: dict[str, str | None]) -> Asked:

@@ -109,7 +109,7 @@ def _say_arm(
             against = spread_of(tried[best].right, tried[control].right)
             own = spread_of(tried[control].right, tried[BASELINE].right)
             words.append(
-                f"of this {own.mean:+.4f} comes from {ARMS[control].words}; against that "
+                f"of this {own.mean:+z.4f} comes from {ARMS[control].words}; against that "
                 f"{best} has {_signed(against, 0.05)}"
             )
     alike = [
@@ -167,4 +167,4 @@ def _say_settled(settled: bool, seeds: int, wanted: int) -> str:
 
 def _signed(spread: Spread, alpha: float) -> str:
     low, high = spread.interval(alpha)
-    return f"{spread.mean:+.4f} [{low:+.4f}, {high:+.4f}]"
+    return f"{spread.mean:+z.4f} [{low:+z.4f}, {high:+z.4f}]"

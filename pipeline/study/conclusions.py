@@ -30,18 +30,18 @@ def say_difference(found: dict[str, Any], seeds: int) -> str:
         over = "over seeds"
     if both is None:
         return (
-            f"{arm} against {control}{labels}: {found['mean']:+.4f} over {seeds} seed(s); too few "
+            f"{arm} against {control}{labels}: {found['mean']:+z.4f} over {seeds} seed(s); too few "
             "for an interval, use at least 3"
         )
     low, high = both
-    numbers = f"{abs(found['mean']):.4f} [{low:+.4f}, {high:+.4f}] {over}"
+    numbers = f"{abs(found['mean']):.4f} [{low:+z.4f}, {high:+z.4f}] {over}"
     wins = f"{found['seeds_with_gain']:.0%} of {seeds} seeds"
     if low > 0:
         return f"{arm} is better than {control}{labels} by {numbers}, in {wins}"
     if high < 0:
         return f"{arm} is worse than {control}{labels} by {numbers}, better in {wins}"
-    line = f"{arm} and {control}{labels}: no difference shown, {found['mean']:+.4f} "
-    line += f"[{low:+.4f}, {high:+.4f}] {over}"
+    line = f"{arm} and {control}{labels}: no difference shown, {found['mean']:+z.4f} "
+    line += f"[{low:+z.4f}, {high:+z.4f}] {over}"
     over_seeds = found["ci95"]
     if over_seeds[0] > 0 or over_seeds[1] < 0:
         word = "better" if found["mean"] > 0 else "worse"
@@ -66,7 +66,7 @@ def say_noise(rows: list[dict[str, Any]]) -> list[str]:
             if control in arms:
                 found = paired_difference(np.array(arms["prune"]), np.array(arms[control]))
                 bounds = found["ci95"]
-                interval = f" [{bounds[0]:+.4f}, {bounds[1]:+.4f}]" if bounds else ""
-                parts.append(f"{found['mean']:+.4f}{interval} against {ARMS[control].words}")
+                interval = f" [{bounds[0]:+z.4f}, {bounds[1]:+z.4f}]" if bounds else ""
+                parts.append(f"{found['mean']:+z.4f}{interval} against {ARMS[control].words}")
         lines.append(f"{kind} noise, {rate:.0%}: CleanLearning {'; '.join(parts)}")
     return lines

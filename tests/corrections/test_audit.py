@@ -128,5 +128,5 @@ def test_an_audit_of_other_data_is_refused_in_a_sentence(tmp_path) -> None:
     with pytest.raises(DataError, match="the data changed after this audit was drawn"):
         load_audit(tmp_path / "j.audit_all.json", "sha256:b")
     (tmp_path / "j.audit_all.json").write_text("{}")
-    with pytest.raises(DataError, match="is no audit"):
+    with pytest.raises(DataError, match="is not an audit"):
         load_audit(tmp_path / "j.audit_all.json", "sha256:a")

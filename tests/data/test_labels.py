@@ -121,7 +121,7 @@ def test_keys_of_a_map_are_as_they_are_written(key: str) -> None:
 
 def test_no_label_in_a_named_split_is_said_so() -> None:
     with pytest.raises(
-        DataError, match=r"'-1' is no class.*no label \(and 1 more row\); name anoth"
+        DataError, match=r"'-1' is not a class.*no label \(and 1 more row\); name anoth"
     ):
         resolve_labels(["0", "-1", "-1"], classes={"0": "a", "1": "b"}, place=str, column="label")
 

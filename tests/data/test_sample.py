@@ -20,8 +20,8 @@ from pipeline.data.sample import (
     MAX_WORDS,
     MIN_WORDS,
     SampleCorpus,
-    count_words,
     generate_reviews,
+    length_in_words,
 )
 from pipeline.data.sample_phrases import TURNS
 
@@ -146,7 +146,7 @@ def test_texts_are_distinct(seed: int) -> None:
 
 
 def test_lengths_are_within_bounds(corpus: SampleCorpus) -> None:
-    lengths = [count_words(text) for text in corpus.texts]
+    lengths = [length_in_words(text) for text in corpus.texts]
     assert (MIN_WORDS, MAX_WORDS) == (40, 180)
     assert min(lengths) >= MIN_WORDS
     assert max(lengths) <= MAX_WORDS

@@ -7,7 +7,7 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.data.guess import Chosen, guess_dataset
 from pipeline.data.scripts import (
-    count_words,
+    estimate_words,
     is_unspaced,
     language_among,
     language_of,
@@ -24,9 +24,9 @@ SCRIPTS = {"zh": "Chinese", "ja": "kana", "th": "Thai"}
 
 
 def test_words_are_counted_with_and_without_spaces() -> None:
-    assert count_words("a b  c") == 3
-    assert count_words("质量特别好非常满意") == 5
-    assert count_words("") == 0
+    assert estimate_words("a b  c") == 3
+    assert estimate_words("质量特别好非常满意") == 5
+    assert estimate_words("") == 0
 
 
 def test_scripts_are_named() -> None:

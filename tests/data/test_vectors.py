@@ -45,7 +45,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     np.save(path, np.where(VECTORS == 2, np.nan, VECTORS))
     refused(path, r"row 1 \(id 'b'\) holds NaN")
     path.write_bytes(b"no array")
-    refused(path, "is no array")
+    refused(path, "is not an array")
     refused(tmp_path / "none.npy", "no such file")
     refused(tmp_path / "v.csv", "name a .npy or .parquet")
     table = tmp_path / "v.parquet"

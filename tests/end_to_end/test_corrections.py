@@ -9,10 +9,9 @@ import pytest
 
 from pipeline.compare import compare
 from pipeline.config.load import Loaded
-from pipeline.corrections.effect import corrected_labels
 from pipeline.corrections.load import load_queue
 from pipeline.corrections.queue import Queue
-from pipeline.data.prepared import load_class_names, load_labels
+from pipeline.data.prepared import load_class_names
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError, ConfigError
 from pipeline.frame.run import Run
@@ -86,13 +85,6 @@ def test_only_a_changed_journal_runs_prepare_again(reviewed):
     assert RunState(loaded.config, run).reason("prepare") == "its inputs changed"
     journal.write_bytes(whole)
     assert not RunState(loaded.config, run).reason("evaluate")
-
-
-def test_the_labels_for_the_study_are_those_of_the_corrected_run(reviewed, tiny_run):
-    loaded, results = reviewed
-    corrected = load_labels(Run(results / loaded.run)).given
-    labels = corrected_labels(tiny_run, Path(loaded.config.corrections))
-    assert labels.tolist() == corrected.tolist()
 
 
 def test_the_page_of_the_corrected_run_shows_what_was_decided(reviewed):

@@ -66,7 +66,7 @@ def test_the_lock_is_written_into_no_other_file(tmp_path: Path, kind: str) -> No
         os.mkfifo(path)
     else:
         path.symlink_to(other)
-    with pytest.raises(ConfigError, match=r"\.lock: is a link or no plain file"):
+    with pytest.raises(ConfigError, match=r"\.lock: is a link or not a plain file"):
         locked(run).__enter__()
     assert (other.read_text() == "kept") if kind != "dangling link" else not other.exists()
 

@@ -3,6 +3,8 @@
 import errno
 import gc
 import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from pipeline.frame import scratch
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.scratch import StoredArray, StoredTexts, scratch_in
+from tests.guard import PATIENCE
+from tests.tiny import ROOT
 
 TEXTS = ["", "a", "café 😀", "line\nbreak\r\n\x00nul", "", "x" * 5000, "\u202eend", "b"]
 
@@ -57,6 +61,31 @@ def test_scratch_has_no_name_and_goes_with_its_object(tmp_path: Path) -> None:
     del stored
     gc.collect()
     assert count_open() == before
+
+
+AT_EXIT = """
+import sys, threading, time
+from pipeline.frame.scratch import StoredArray, StoredTexts
+
+class Held: ...
+
+held = Held()
+held.texts, held.array, held.itself = StoredTexts(["a"]), StoredArray("i4"), held
+sys.modules["builtins"].held = held  # outlives the modules of the program
+if sys.argv[1] == "thread":
+    threading.Thread(target=time.sleep, args=(0.1,)).start()
+if sys.argv[1] == "error":
+    raise SystemExit(3)
+"""
+
+
+@pytest.mark.parametrize("ending", ["plain", "thread", "error"])
+def test_scratch_that_lasts_to_the_end_of_the_program_goes_without_a_word(ending: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_EXIT, ending],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=PATIENCE,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_a_text_takes_a_number_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from pipeline.issues.scores import calibration_error, score_calibration, score_classes, scores
+from pipeline.models.calibration import log_loss as log_loss_of
 
 
 def test_calibration_error_on_literals() -> None:
@@ -34,6 +35,8 @@ def test_scores_on_literals() -> None:
     sure = scores(np.array([[1 - 1e-6, 1e-6]]), np.array([1]))
     assert sure["log_loss"] == pytest.approx(-np.log(1e-6))
     assert np.isfinite(scores(np.array([[1.0, 0.0]]), np.array([1]))["log_loss"])
+    certain = scores(np.array([[1.0, 0.0]]), np.array([0]))["log_loss"]
+    assert f"{certain:.4f}" == f"{log_loss_of(np.log([[1.0]]), np.array([0])):.4f}" == "0.0000"
 
 
 def test_each_class_is_scored_and_none_outweighs_another() -> None:

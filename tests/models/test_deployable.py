@@ -23,8 +23,9 @@ from pipeline.models.deployable import deployable_model, save_model
 from pipeline.models.network import FastText
 from pipeline.models.raw_text import number_words, tokens_of_texts
 from pipeline.models.sequence import build_cnn, build_transformer
-from pipeline.models.tokens import build_vocabulary, encode, split_words
+from pipeline.models.tokens import encode, split_words
 from pipeline.predict import load_network
+from tests.models.vocabulary import build_vocabulary
 from tests.tiny import unmeasured
 
 TEXTS = ["The good, the bad", "GOOD film<br /><br />bad end", "", "unseen words é", "bad " * 20]

@@ -75,7 +75,7 @@ def test_a_corpus_is_read_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> N
         done.append("load")
         return pa.array(["good film", "good plot"])
 
-    for name in ("count_words", "count_characters"):
+    for name in ("count_ngrams", "count_characters"):
         real = getattr(judges, name)
         monkeypatch.setattr(
             judges,
@@ -89,7 +89,7 @@ def test_a_corpus_is_read_and_counted_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert corpus.words(longest=1, min_df=1).shape == (2, 3)
     corpus.characters(shortest=2, longest=3, min_df=1)
     corpus.characters(shortest=2, longest=3, min_df=1)
-    assert done == ["load", "count_words", "count_words", "count_characters"]
+    assert done == ["load", "count_ngrams", "count_ngrams", "count_characters"]
 
 
 def test_frequent_columns_are_those_of_the_texts_learned_from() -> None:

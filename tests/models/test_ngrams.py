@@ -7,11 +7,11 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from pipeline.models.ngrams import (
-    Tokens,
+    SplitTexts,
     count_characters,
-    count_words,
+    count_ngrams,
+    split_plain_words,
     split_runs,
-    split_words,
     tfidf,
 )
 
@@ -25,7 +25,7 @@ def columns(counts: sparse.csr_matrix) -> list[tuple[int, ...]]:
     return sorted(map(tuple, counts.toarray().astype(int).T.tolist()))
 
 
-def tokens_of(tokens: Tokens) -> list[list[str]]:
+def tokens_of(tokens: SplitTexts) -> list[list[str]]:
     """Return the tokens of each text."""
     found: list[list[str]] = [[] for _ in range(tokens.texts)]
     for code, row in zip(tokens.codes, tokens.rows, strict=True):
@@ -34,13 +34,13 @@ def tokens_of(tokens: Tokens) -> list[list[str]]:
 
 
 def words_of(*texts: str) -> list[list[str]]:
-    return tokens_of(split_words(pa.array(texts)))
+    return tokens_of(split_plain_words(pa.array(texts)))
 
 
 @pytest.mark.parametrize("min_df", [1, 2, 5])
 @pytest.mark.parametrize("longest", [1, 2, 3])
 def test_words_are_counted_as_scikit_learn_counts_them(longest: int, min_df: int) -> None:
-    ours = count_words(split_words(pa.array(TEXTS)), longest=longest, min_df=min_df)
+    ours = count_ngrams(split_plain_words(pa.array(TEXTS)), longest=longest, min_df=min_df)
     theirs = CountVectorizer(token_pattern=r"\w+", ngram_range=(1, longest), min_df=min_df)
     assert columns(ours) == columns(theirs.fit_transform(TEXTS))
 
@@ -57,7 +57,7 @@ def test_characters_are_counted_as_scikit_learn_counts_them(
 
 
 def test_an_n_gram_never_reaches_into_the_next_text() -> None:
-    counts = count_words(split_words(pa.array(["a b", "c a", "b c"])), longest=2, min_df=1)
+    counts = count_ngrams(split_plain_words(pa.array(["a b", "c a", "b c"])), longest=2, min_df=1)
     assert counts.shape == (3, 6)  # a, b, c, and the pairs ab, ca, bc: neither bc of 1 and 2 nor aa
     assert counts.sum(axis=1).A1.tolist() == [3, 3, 3]
 
@@ -88,15 +88,15 @@ def test_every_white_space_separates_and_punctuation_stays_in_runs() -> None:
 
 
 def test_a_part_of_an_array_is_counted_as_what_it_is() -> None:
-    assert tokens_of(split_words(pa.array(["other", "good film", "好 film"])[1:])) == [
+    assert tokens_of(split_plain_words(pa.array(["other", "good film", "好 film"])[1:])) == [
         ["good", "film"],
         ["好", "film"],
     ]
-    assert tokens_of(split_words(pa.array(["other", "good film"])[1:])) == [["good", "film"]]
+    assert tokens_of(split_plain_words(pa.array(["other", "good film"])[1:])) == [["good", "film"]]
 
 
 def test_texts_without_a_word_have_no_column() -> None:
-    assert count_words(split_words(pa.array(["", "!!!"])), min_df=1).shape == (2, 0)
+    assert count_ngrams(split_plain_words(pa.array(["", "!!!"])), min_df=1).shape == (2, 0)
     assert count_characters(split_runs(pa.array(["", " "])), min_df=1).shape == (2, 0)
 
 

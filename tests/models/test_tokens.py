@@ -13,13 +13,13 @@ from pipeline.frame.tensorflow import load_tensorflow
 from pipeline.models.tokens import (
     LINE_BREAK,
     PUNCTUATION,
-    build_vocabulary,
     encode,
     split_words,
     standardize,
     token_dtype,
 )
 from tests.imdb import needs_imdb
+from tests.models.vocabulary import build_vocabulary
 
 ODD_TEXTS = [
     "", " ", "\n", ".", "<br />", "<br />" * 3, "<BR />", "<br/>", "a<br />b", "The CAT, the cat!",

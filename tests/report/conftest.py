@@ -12,7 +12,8 @@ import pytest
 from pipeline.config.load import Loaded, load_config
 from pipeline.frame import artifacts
 from pipeline.frame.run import SCOPES, Run
-from pipeline.models.tokens import build_vocabulary, encode, split_words
+from pipeline.models.tokens import encode, split_words
+from tests.models.vocabulary import build_vocabulary
 from tests.tiny import save_records
 
 POSITIONS, FOLDS = 12, 2

@@ -1,13 +1,20 @@
 """Ranking again from the page: between two examples, never in one, and no decision is lost."""
 
 import json
+import signal
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
 from pipeline.corrections.again import reordered
+from pipeline.frame.run import Run
+from pipeline.review.ranker import IN_USE, PREFIX, Ranker
 from tests.guard import PATIENCE
 from tests.review.site import Site, make_examples
 
@@ -142,3 +149,44 @@ def test_a_ranking_that_fails_is_said_and_the_list_stays(site: Site) -> None:
     html = site.ask("/")[1]
     assert "Ranking again failed: " in html and "text_groups.npy" in html
     assert [item.id for item in site.page.queue.items] == before
+
+
+# --- its folder ----------------------------------------------------------------------------
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from pipeline.frame.run import Run
+from pipeline.review.ranker import Ranker
+
+ranker = Ranker(Run(Path("none")), None)
+Path(ranker._folder.name, "before.npy").write_bytes(b"something")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def folders(where: Path) -> list[Path]:
+    return sorted(where.glob(f"{PREFIX}*"))
+
+
+def test_what_a_killed_page_left_goes_with_the_next_one_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    alive = Ranker(Run(tmp_path), None)
+    (living,) = folders(tmp_path)
+    killed = subprocess.run([sys.executable, "-c", KILLED], check=False, timeout=PATIENCE)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = set(folders(tmp_path)) - {living}
+    unfinished, foreign = tmp_path / f"{PREFIX}begun", tmp_path / "other"
+    for folder in (unfinished, foreign):  # one that is just being made, and nobody's
+        folder.mkdir()
+    (foreign / IN_USE).touch()
+    another = Ranker(Run(tmp_path), None)
+    assert not left.exists()
+    assert len(folders(tmp_path)) == 3 and living.exists() and unfinished.exists()
+    assert foreign.exists()
+    another.close()
+    alive.close()
+    assert folders(tmp_path) == [unfinished]
