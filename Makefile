@@ -9,13 +9,14 @@ PUSH    ?=
 SCOPE   ?=
 REVIEW  ?=
 AUDIT   ?=
+BEFORE  ?=
 SIZE    ?= 4000000
 DATA    ?=
 PLANT   ?=
 PYTHON  ?= python3
 
 # A value is data: it reaches the commands through the environment, and no shell or make reads it.
-OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW AUDIT SIZE DATA PLANT
+OPTIONS := CONFIG SET RESULTS FORMAT PUSH SCOPE REVIEW AUDIT BEFORE SIZE DATA PLANT
 $(foreach name,$(OPTIONS),$(eval export LABEL_ERRORS_$(name) := $$(value $(name))))
 unexport $(OPTIONS)
 MAKEOVERRIDES :=
@@ -45,6 +46,7 @@ help: ## print this list
 	@echo "make detect PLANT=set         the same with errors planted in a set of TFDS, or in a CSV"
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
+	@echo "make report BEFORE=results/x  and what changed since another run: before corrections, say"
 	@echo "make track                    log a finished run to MLflow or TensorBoard, as the config says"
 	@echo "make review                   look at the label issues and correct them in a local page"
 	@echo "make review SCOPE=test        those of the test split; REVIEW=--terminal without a page"

@@ -10,20 +10,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.compare import (
-    change_text,
-    changed_issues,
-    compare,
-    compare_on_test,
-    other_settings,
-)
+from pipeline.compare import compare
 from pipeline.data.prepared import load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
 from pipeline.frame.record import load_record, save_record
 from pipeline.frame.run import Run
+from pipeline.report.__main__ import make_report
+from pipeline.report.comparison import (
+    change_text,
+    changed_issues,
+    compare_on_test,
+    other_settings,
+)
 from tests.commands import code_of
-from tests.tiny import command, load_tiny, save_records
+from tests.tiny import SETTINGS, TINY, command, load_tiny, save_records, sets
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +122,39 @@ def test_other_test_examples_are_not_paired(
     assert compare_on_test(run_copy, later) == {}
     compare(run_copy.folder, later.folder)
     assert "No test example is in both" in capsys.readouterr().out
+
+
+def test_the_report_says_what_changed_since_another_run(
+    run_copy: Run, later: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_tiny()
+    make_report(loaded, run_copy)
+    assert "What changed" not in run_copy.report.read_text()
+    make_report(loaded, run_copy, later)
+    page, summary = run_copy.report.read_text(), run_copy.report_summary.read_text()
+    assert f"What changed since {later.folder}?" in page and "What changed since" in summary
+    assert "1 issue gone, 2 new, 0 moved" in page and "1 issue gone, 2 new, 0 moved" in summary
+    section = page.partition('id="compared"')[2].partition('<details class="section"')[0]
+    gone, new = (section.partition(f"<summary>{kind}")[2].partition("</details>")[0]
+                 for kind in ("Gone", "New"))  # fmt: skip
+    first, second, *_ = artifacts.load_issues(run_copy.issues("all"))
+    assert "train/new" in gone and first["id"] not in gone
+    assert first["id"] in new and second["id"] in new
+    assert '<td class="n">-0.0125</td>' in section  # of the baseline's accuracy
+    make_report(loaded, run_copy)
+    assert "What changed" not in run_copy.report.read_text()
+
+
+def test_a_report_against_what_is_no_finished_run_is_refused_and_the_old_one_stays(
+    results_copy: Path, tmp_path: Path
+) -> None:
+    run = Run(results_copy / TINY.stem)
+    make_report(load_tiny(), run)
+    before = run.report.read_bytes()
+    told = ("--config", TINY, *sets(*SETTINGS), "--results", results_copy, "--before", tmp_path)
+    done = command("report", *told)
+    assert done.returncode == 4 and done.stderr.count("\n") == 1
+    assert run.report.read_bytes() == before
 
 
 def test_json_holds_every_issue_with_its_ranks(

@@ -14,6 +14,7 @@ from pipeline.clean import clean
 from pipeline.exchange.__main__ import export
 from pipeline.exchange.formats import formats
 from pipeline.frame.cli import run_command
+from pipeline.report.__main__ import report
 from pipeline.review.__main__ import given_to_make, review
 from pipeline.status import status
 from tests.commands import end_of
@@ -31,8 +32,8 @@ def short_name(value: str) -> str:
     return ascii(value)[1:-1][:20]
 
 
-OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "AUDIT", "SIZE", "DATA",
-           "PLANT")  # fmt: skip
+OPTIONS = ("CONFIG", "SET", "RESULTS", "FORMAT", "PUSH", "SCOPE", "REVIEW", "AUDIT", "BEFORE",
+           "SIZE", "DATA", "PLANT")  # fmt: skip
 # The command of each target that takes any of them.
 TARGETS = {
     "all": ["-m", "pipeline.run"],
@@ -202,13 +203,14 @@ def of_make(name: str) -> tuple[Callable[..., None], list[str]]:
         "SCOPE": (review, []),
         "REVIEW": (review, given_to_make()),
         "AUDIT": (review, []),
+        "BEFORE": (report, []),
         "FORMAT": (export, []),
         "PUSH": (export, []),
     }[name]
 
 
 @pytest.mark.parametrize(
-    "name", ["CONFIG", "RESULTS", "SET", "SCOPE", "REVIEW", "AUDIT", "FORMAT", "PUSH"]
+    "name", ["CONFIG", "RESULTS", "SET", "SCOPE", "REVIEW", "AUDIT", "BEFORE", "FORMAT", "PUSH"]
 )
 @pytest.mark.parametrize("value", NASTY, ids=short_name)
 def test_a_value_is_taken_or_refused_in_a_line(

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.corrections.findings import duration
 from pipeline.frame.cli import command_line
 from pipeline.issues.arms import ARMS
+from pipeline.report.comparison import paired_lines
 from pipeline.report.material import Material
 from pipeline.report.numbers import percent, plural, share_text, signed, span
 from pipeline.report.reviewed import review_sentences
@@ -193,6 +194,17 @@ def what_people_say(m: Material) -> Answer | None:
     return Answer(question, f"{confirmed:,} of {count:,} issues confirmed", [note, *lines])
 
 
+def what_changed(m: Material) -> Answer | None:
+    """Say what changed since another run, None where none was named."""
+    if m.compared is None:
+        return None
+    gone, new, moved = (len(m.compared["issues"][kind]) for kind in ("gone", "new", "moved"))
+    question = f"What changed since {m.compared['first']}?"
+    notes = [*paired_lines(m.compared["paired"]), *m.compared["other"]]
+    answer = f"{plural(gone, 'issue')} gone, {new:,} new, {moved:,} moved"
+    return Answer(question, answer, notes)
+
+
 def did_cleaning_help(m: Material) -> Answer:
     """Say whether training without the issues was better, and what that can be trusted for."""
     question = "Did cleaning help?"
@@ -303,6 +315,7 @@ QUESTIONS: tuple[Callable[[Material], Answer | None], ...] = (
     is_fit,
     how_many,
     what_people_say,
+    what_changed,
     did_cleaning_help,
     what_next,
 )

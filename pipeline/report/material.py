@@ -10,6 +10,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
+from pipeline.report.comparison import Comparison
 from pipeline.report.decisions import Decided, load_decided
 from pipeline.report.issues import Issue, load_issues
 from pipeline.report.pairs import Pair, find_pairs
@@ -19,7 +20,7 @@ SHOWN_ISSUES = {"all": 100, "train": 20, "test": 30}
 
 
 class Material(NamedTuple):
-    """study, decided: None where there is no study, and no decision of a person."""
+    """study, decided, compared: None without a study, a decision of a person, another run."""
 
     loaded: Loaded
     run: Run
@@ -35,6 +36,7 @@ class Material(NamedTuple):
     pairs: list[Pair]
     study: dict[str, Any] | None
     decided: Decided | None
+    compared: Comparison | None
 
     @property
     def is_fit(self) -> bool:
@@ -46,7 +48,9 @@ class Material(NamedTuple):
         return int(self.metrics["issues"]["all"]["count"])
 
 
-def gather(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> Material:
+def gather(
+    loaded: Loaded, run: Run, metrics: dict[str, Any], compared: Comparison | None = None
+) -> Material:
     """Return what the page is made of; what a run need not have is None."""
     study, _ = join_parts(loaded.config, run)
     labels = load_labels(run)
@@ -68,4 +72,5 @@ def gather(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> Material:
         pairs=find_pairs(artifacts.read_issues(run.issues("all"))),
         study=study if study["made_from"] else None,
         decided=load_decided(loaded, run),
+        compared=compared,
     )

@@ -20,6 +20,7 @@ from pipeline.report import figures as draw
 from pipeline.report.answers import first_page
 from pipeline.report.cards import MOST_BYTES, PAGE_BYTES, make_card
 from pipeline.report.chart import Figure
+from pipeline.report.comparison import Comparison
 from pipeline.report.markdown import summary_markdown
 from pipeline.report.material import Material, gather
 from pipeline.report.sections import all_sections
@@ -35,9 +36,11 @@ SCOPE_WORDS = {
 }
 
 
-def write_report(loaded: Loaded, run: Run, metrics: dict[str, Any]) -> None:
+def write_report(
+    loaded: Loaded, run: Run, metrics: dict[str, Any], compared: Comparison | None = None
+) -> None:
     """Write report/report.html, summary.md and figures/*.svg; same artifacts, same bytes."""
-    material = gather(loaded, run, metrics)
+    material = gather(loaded, run, metrics, compared)
     drawn = draw_figures(material)
     for path, text in (
         (run.report, render(material, drawn)),

@@ -16,6 +16,7 @@ from pipeline.issues.estimate import FEWEST_ROWS
 from pipeline.report import tables
 from pipeline.report.answers import OUT_OF_DATE
 from pipeline.report.cards import excerpt
+from pipeline.report.comparison import figure_rows
 from pipeline.report.decisions import CONFIRMED, OPEN, REFUTED
 from pipeline.report.material import Material
 from pipeline.report.numbers import share_text
@@ -191,6 +192,41 @@ def patterns(m: Material) -> Section | None:
     return Section("patterns", "What errors have in common", intro, parts, f"{len(lines):,}")
 
 
+def compared(m: Material) -> Section | None:
+    """Return what changed since another run, None where none was named."""
+    if m.compared is None:
+        return None
+    head = ["figure", m.compared["first"], "this run", "difference"]
+    found = {"head": head, "rows": figure_rows(m.compared["figures"])}
+    parts = table("Figures of both runs", found)
+    for kind, words in (
+        ("gone", "Gone: listed then, and not now"),
+        ("new", "New: listed now, and not then"),
+        ("moved", "Moved by more than a tenth of the list, or with another suggestion"),
+    ):
+        issues = m.compared["issues"][kind]
+        if issues:
+            shown = [
+                {
+                    "rank": " → ".join(f"{rank:,}" for rank in issue["ranks"] if rank is not None),
+                    "given": issue["given"],
+                    "suggested": issue["suggested"],
+                    "id": issue["id"],
+                    "excerpt": excerpt(issue["text"]),
+                }
+                for issue in issues[:MOST_VERDICTS]
+            ]
+            parts.append(Part("verdicts", {"title": f"{words} ({len(issues):,})", "rows": shown}))
+    return Section(
+        "compared",
+        "What changed",
+        "Since the run that was named: its figures, and the issues of the whole dataset by id. How "
+        "sure a difference is, and what else differs, is said on the first page.",
+        parts,
+        f"since {m.compared['first']}",
+    )
+
+
 def study(m: Material) -> Section | None:
     """Return the same experiment over seeds, None without a study."""
     if not m.study:
@@ -288,6 +324,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     classes,
     people,
     patterns,
+    compared,
     study,
     model,
     data,
