@@ -8,7 +8,8 @@ The gradient of the embeddings is summed per token before Adam sees it; see Fuse
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -103,6 +104,22 @@ class BlockTrainer:
             lambda step, *_: step < tf.size(learning_rates), train_on, (0, none, none)
         )
         return loss, hits
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        return self.run_block.get_concrete_function()
+
+    def train(
+        self, pool: np.ndarray, block: Block, batch_size: int, learning_rates: Sequence[float]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `run_block` does; what it is called with is not looked at each time.
+
+        On small data that takes as long as the training.
+        """
+        tensors = Block(*map(tf.convert_to_tensor, block))
+        rates = tf.constant(learning_rates, tf.float32)
+        sums = self._compiled(tf.convert_to_tensor(pool), tensors, tf.constant(batch_size), rates)
+        return sums[0].numpy(), sums[1].numpy()
 
     def _step(self, batch: Block, learning_rate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Forward, backward and update; `pool_rows` holds the drawn rows, `starts` their number."""

@@ -30,7 +30,9 @@ from pipeline.models.ngrams import (
     tfidf,
 )
 from pipeline.models.side_by_side import (
+    Strength,
     choose_strength,
+    distinct_features,
     fit_logistic,
     fit_naive_bayes,
     training_masks,
@@ -157,17 +159,24 @@ def judge_naive_bayes(member: NaiveBayesMember, asked: Judgement) -> np.ndarray:
 
 
 def _logistic(features: sparse.csr_matrix, strengths: list[float], asked: Judgement) -> np.ndarray:
-    best = strengths[0]
+    distinct = distinct_features(features, asked.learned)
+    best = Strength(strengths[0], None)
     if len(strengths) > 1:
         best = choose_strength(
-            features,
+            distinct,
             asked.labels,
             asked.masks[:, : asked.folds],
             learned=asked.learned,
             num_classes=asked.num_classes,
             candidates=strengths,
         )
-    return fit_logistic(features, asked.labels, asked.masks, num_classes=asked.num_classes, C=best)
+    known = [] if best.said is None else [best.said]
+    rest = asked.masks[:, asked.folds if known else 0 :]
+    if rest.shape[1]:
+        known.append(
+            fit_logistic(distinct, asked.labels, rest, num_classes=asked.num_classes, C=best.C)
+        )
+    return np.concatenate(known, axis=1)
 
 
 def judge(member: Member, asked: Judgement) -> np.ndarray:

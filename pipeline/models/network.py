@@ -214,9 +214,7 @@ def _run_epoch(
             else stack(blocks, vocabulary_size=rows, batch_size=batch_size)
         )
         rates = networks[0].optimizer.learning_rates(len(block.starts) - 1)
-        sums += [
-            part.numpy() for part in trainer.run_block(pool, block, batch_size * len(blocks), rates)
-        ]
+        sums += trainer.train(pool, block, batch_size * len(blocks), rates)
         for network in networks:
             network.optimizer.iterations.value.assign(trainer.iterations)
     sizes = [len(replica.data.labels) for replica in replicas]

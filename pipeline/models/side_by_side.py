@@ -4,15 +4,18 @@ What one model learns never reaches another one; only the reading of the feature
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from scipy.special import log_softmax
 
 from pipeline.models.calibration import calibrate, log_loss
+from pipeline.models.ngrams import mixed
 
 MANY = 20_000  # texts times classes; above, one fold chooses the penalty
 MOST_WEIGHTS = 6_000_000  # of models that are trained at once
+MOST_COMPARED = 5_000_000  # numbers in a matrix; in larger ones hardly two columns are alike
 ITERATIONS, HISTORY, TOLERANCE = 30, 6, 1e-2
 Step = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -23,8 +26,44 @@ def training_masks(folds: np.ndarray) -> np.ndarray:
     return np.asarray(inside & (folds[:, None] != np.arange(folds.max() + 1)))
 
 
+class Features(NamedTuple):
+    """(texts, columns), and how many columns that are alike each stands for."""
+
+    columns: sparse.csr_matrix
+    times: np.ndarray
+
+
+def distinct_features(features: sparse.csr_matrix, learned: np.ndarray) -> Features:
+    """Return features without columns that are alike in all texts learned from.
+
+    A linear model with a quadratic penalty gives such columns the same weight, at every step of
+    its solver; so one column, the larger by the root of their number, is as good as all of them.
+    Of short texts most runs of characters are like another one.
+    """
+    everything = Features(features, np.ones(features.shape[1], np.float32))
+    if features.nnz > MOST_COMPARED:
+        return everything
+    draws = np.random.default_rng(0).integers(2**64, size=len(learned), dtype=np.uint64) * learned
+    bits = mixed(features.data.view(np.uint32).astype(np.uint64))
+    numbers = sparse.csr_matrix((bits, features.indices, features.indptr), shape=features.shape)
+    _, first, group, times = np.unique(
+        numbers.T @ draws, return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(first) == features.shape[1]:
+        return everything
+    order = np.argsort(first)  # as they appear
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    times = times[order].astype(np.float32)
+    indices = place[group][features.indices]
+    arrays = (features.data / np.sqrt(times)[indices], indices, features.indptr.copy())
+    merged = sparse.csr_matrix(arrays, shape=(features.shape[0], len(times)))
+    merged.sum_duplicates()
+    return Features(merged, times)
+
+
 def fit_logistic(
-    features: sparse.csr_matrix,
+    features: sparse.csr_matrix | Features,
     labels: np.ndarray,
     training: np.ndarray,
     *,
@@ -38,13 +77,15 @@ def fit_logistic(
     A looser TOLERANCE has a lower log loss and finds fewer label errors.
 
     Args:
-        features: (texts, columns). labels: (texts,) class indices.
-        training: (texts, models) which texts each model learns.
+        features: (texts, columns), or what `distinct_features` made of them.
+        labels: (texts,) class indices. training: (texts, models) which texts each model learns.
         C: the inverse of the penalty, one for all models or one each.
     """
     columns = 1 if num_classes == 2 else num_classes
-    at_once = max(1, MOST_WEIGHTS // (columns * (features.shape[1] + 1)))
-    transposed = features.T.tocsr()
+    if not isinstance(features, Features):
+        features = Features(features, np.ones(features.shape[1], np.float32))
+    at_once = max(1, MOST_WEIGHTS // (columns * (features.columns.shape[1] + 1)))
+    transposed = features.columns.T.tocsr()
     strengths = np.broadcast_to(np.asarray(C, np.float32), training.shape[1])
     parts = []
     for start in range(0, training.shape[1], at_once):
@@ -54,18 +95,25 @@ def fit_logistic(
     return np.concatenate(parts, axis=1)
 
 
+class Strength(NamedTuple):
+    """The inverse of a penalty, and what its models say: (texts, folds, classes), or nothing."""
+
+    C: float
+    said: np.ndarray | None
+
+
 def choose_strength(
-    features: sparse.csr_matrix,
+    features: sparse.csr_matrix | Features,
     labels: np.ndarray,
     training: np.ndarray,
     *,
     learned: np.ndarray,
     num_classes: int,
     candidates: Sequence[float],
-) -> float:
+) -> Strength:
     """Return the C with the least log loss, each at its own temperature.
 
-    On many texts one fold says it; on few, all folds do.
+    On many texts one fold says it; on few, all folds do, and need not be trained again.
 
     Args:
         training: (texts, folds) which texts each fold learns. learned: (texts,) those of the
@@ -81,7 +129,9 @@ def choose_strength(
         log_loss(calibrate(by_strength[rows, place, folds], labels[rows]), labels[rows])
         for place in range(len(candidates))
     ]
-    return candidates[int(np.argmin(losses))]
+    best = int(np.argmin(losses))
+    said = by_strength[:, best] if models.shape == training.shape else None
+    return Strength(candidates[best], said)
 
 
 class _Fit:
@@ -93,25 +143,26 @@ class _Fit:
 
     def __init__(
         self,
-        features: sparse.csr_matrix,
+        features: Features,
         transposed: sparse.csr_matrix,
         labels: np.ndarray,
         training: np.ndarray,
         num_classes: int,
         C: np.ndarray,
     ) -> None:
-        self.features, self.transposed = features, transposed
+        self.features, self.transposed = features.columns, transposed
         self.texts, self.models = training.shape
         self.columns = 1 if num_classes == 2 else num_classes
         self.wanted = np.eye(num_classes, dtype=np.float32)[labels][:, None, -self.columns :]
         self.used = training.astype(np.float32)[:, :, None] * C[None, :, None]
         learned = training.any(axis=1)
-        squares = features.power(2).T @ learned.astype(np.float32) / learned.sum()
+        squares = self.features.power(2).T @ learned.astype(np.float32) / learned.sum()
+        squares = squares / features.times  # of each of the columns that are alike
         curvature = (num_classes - 1) / num_classes**2 * self.used.sum(axis=(0, 2))
         curvature = np.repeat(curvature, self.columns)
         scale = np.vstack([np.outer(squares, curvature) + 1, curvature[None]])
         self.scale = np.sqrt(1 / np.maximum(scale, 1e-12)).astype(np.float32)
-        self.penalty = np.append(np.ones(features.shape[1]), 0).astype(np.float32)[:, None]
+        self.penalty = np.append(np.ones(self.features.shape[1]), 0).astype(np.float32)[:, None]
 
     def run(self) -> np.ndarray:
         """Return (texts, models, classes) log probabilities."""

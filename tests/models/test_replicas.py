@@ -73,7 +73,7 @@ def test_too_many_for_a_gpu_is_an_error_of_memory(monkeypatch):
     def full(*arguments):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-    monkeypatch.setattr(BlockTrainer, "run_block", full)
+    monkeypatch.setattr(BlockTrainer, "train", full)
     with pytest.raises(MemoryError, match="OOM"):
         fit_replicas([as_replica(new_network(0), *new_data(20, 0))], batch_size=8, epochs=range(1))
 

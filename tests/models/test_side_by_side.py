@@ -10,6 +10,7 @@ from sklearn.preprocessing import normalize
 from pipeline.models import side_by_side
 from pipeline.models.side_by_side import (
     choose_strength,
+    distinct_features,
     fit_logistic,
     fit_naive_bayes,
     training_masks,
@@ -118,9 +119,9 @@ def test_held_out_texts_choose_the_penalty() -> None:
     features, labels = make_texts(2)
     noise = np.random.default_rng(5).integers(0, 2, N)
     options = {"learned": np.ones(N, bool), "num_classes": 2, "candidates": [0.001, 1e5]}
-    assert choose_strength(features, noise, MASKS, **options) == 0.001
+    assert choose_strength(features, noise, MASKS, **options).C == 0.001
     apart = sparse.csr_matrix(np.eye(2, dtype=np.float32)[labels])
-    assert choose_strength(apart, labels, MASKS, **options) == 1e5
+    assert choose_strength(apart, labels, MASKS, **options).C == 1e5
 
 
 def test_labels_outside_the_scope_do_not_choose_the_penalty() -> None:
@@ -129,7 +130,42 @@ def test_labels_outside_the_scope_do_not_choose_the_penalty() -> None:
     masks = MASKS & learned[:, None]
     options = {"learned": learned, "num_classes": 2, "candidates": [0.001, 0.1, 10.0, 1e5]}
     chosen = {
-        choose_strength(features, np.where(learned, labels, other), masks, **options)
+        choose_strength(features, np.where(learned, labels, other), masks, **options).C
         for other in (0, 1)
     }
     assert len(chosen) == 1
+
+
+def test_models_that_chose_the_penalty_are_those_of_the_penalty() -> None:
+    features, labels = make_texts(3)
+    options = {"learned": np.ones(N, bool), "num_classes": 3, "candidates": [0.1, 1.0, 10.0]}
+    chosen = choose_strength(features, labels, MASKS, **options)
+    again = fit_logistic(features, labels, MASKS, num_classes=3, C=chosen.C)
+    np.testing.assert_array_equal(chosen.said, again)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_columns_that_are_alike_are_one(num_classes: int) -> None:
+    features, labels = make_texts(num_classes)
+    three = sparse.hstack([features, features[:, :10], features[:, 5:10]], format="csr")
+    distinct = distinct_features(three, np.ones(N, bool))
+    assert distinct.times.tolist() == [2] * 5 + [3] * 5 + [1] * 20
+    all_of_them, one = (
+        np.exp(fit_logistic(each, labels, MASKS, num_classes=num_classes, C=1))
+        for each in (three, distinct)
+    )
+    np.testing.assert_allclose(one, all_of_them, atol=1e-4)
+
+
+def test_texts_that_are_not_learned_tell_no_columns_apart() -> None:
+    features, labels = make_texts(2)
+    learned = np.arange(N) < 100
+    moved = features[:, :10].multiply(np.where(learned, 1, 2)[:, None]).tocsr()
+    twice = sparse.hstack([features, moved], format="csr").astype(np.float32)
+    distinct = distinct_features(twice, learned)
+    assert distinct.columns.shape[1] == 30
+    masks = MASKS & learned[:, None]
+    all_of_them, one = (
+        np.exp(fit_logistic(each, labels, masks, num_classes=2, C=1)) for each in (twice, distinct)
+    )
+    np.testing.assert_allclose(one, all_of_them, atol=1e-4)
