@@ -107,13 +107,13 @@ def review(
     for note in [*queue.journal.notes, *queue.notes]:
         say(f"note: {note}", error=True)
     name = reviewer or account_name()
-    if terminal:
-        from pipeline.review.terminal import review_in_terminal
+    with contextlib.closing(Ranker(run, loaded.config, every=rank_again)) as ranker:
+        if terminal:
+            from pipeline.review.terminal import review_in_terminal
 
-        review_in_terminal(queue, reviewer=name)
-    else:
-        ranker = Ranker(run, loaded.config, every=rank_again)
-        serve(queue, run, ranker, name, host=host, port=port, open_browser=open_browser)
+            review_in_terminal(queue, ranker, reviewer=name)
+        else:
+            serve(queue, run, ranker, name, host=host, port=port, open_browser=open_browser)
     say_what_next(queue.journal, loaded, results)
 
 
@@ -155,8 +155,8 @@ def serve(
         say(f"the journal is {queue.journal.path}")
         say(f"open {access.url}", flush=True)
         say("Ctrl-C ends; every decision is on disk as soon as the page says so.", flush=True)
+        ranker.keep_up(queue)
         with contextlib.ExitStack() as stack:
-            stack.callback(ranker.close)
             if open_browser and sys.stdout.isatty():
                 webbrowser.open(stack.enter_context(door(access, run.folder)))
             with contextlib.suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Ranking again beside the page: a process that is asked, and a result that waits to be taken."""
+"""Ranking again beside a review: a process that is asked, and a result that waits to be taken."""
 
 import contextlib
 import json
@@ -46,7 +46,7 @@ class Ranker:
         self.run = run
         self.config = config
         self.every = every
-        self._lines: int | None = None  # of the journal, when it was ranked last
+        self._lines = 0  # of the journal, when it was ranked last
         self.problem = ""
         remove_abandoned()
         self._folder = tempfile.TemporaryDirectory(prefix=PREFIX)
@@ -62,10 +62,12 @@ class Ranker:
         return self._process is not None
 
     def keep_up(self, queue: Queue) -> None:
-        """Begin to rank again if enough was decided since it was ranked, or since the start."""
+        """Begin to rank again if enough was decided since it was ranked, or since the run was made.
+
+        An order is kept in no file, so whoever goes on another day gets it anew at the start.
+        """
         lines = queue.journal.lines
-        if self._lines is None or lines < self._lines:
-            self._lines = lines - 1
+        self._lines = min(self._lines, lines)
         few = len(queue.source.texts) <= MOST_TEXTS
         if self.every and few and lines - self._lines >= self.every and not self.is_running:
             self._lines = lines

@@ -14,34 +14,39 @@ from pipeline.corrections.votes import disagree
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import for_terminal, readable
 from pipeline.frame.terminal import Terminal
+from pipeline.review.ranker import Ranker
 from pipeline.review.words import probability_text, said
 
 HELP = (
     "k keep · s suggestion · 1-9 class · c TEXT the class with TEXT in its name · d drop · "
-    "u unsure · z undo · n next · p previous · "
+    "u unsure · z undo · n next · p previous · r rank again · "
     "m TEXT note for the next decision · / TEXT search · h help · q quit"
 )
 
-MOVES = ("z", "n", "p", "q")
+MOVES = ("z", "n", "p", "r", "q")
 
 
-def review_in_terminal(queue: Queue, *, reviewer: str) -> None:
+def review_in_terminal(queue: Queue, ranker: Ranker, *, reviewer: str) -> None:
     """Ask about each open item until all are decided, `q`, or the end of the input."""
-    Session(queue, Terminal(), reviewer=clean_name(reviewer)).run()
+    Session(queue, Terminal(), reviewer=clean_name(reviewer), ranker=ranker).run()
 
 
 class Session:
     """One person at a terminal. query: what the items must contain. note: for the next decision."""
 
-    def __init__(self, queue: Queue, console: Console, *, reviewer: str) -> None:
+    def __init__(
+        self, queue: Queue, console: Console, *, reviewer: str, ranker: Ranker | None = None
+    ) -> None:
         self.queue = queue
         self.console = console
         self.reviewer = reviewer
+        self.ranker = ranker
         self.query = ""
         self.note = ""
 
     def run(self) -> None:
         item = self._first_open()
+        self._keep_up()
         self.say(HELP)
         try:
             while item is not None:
@@ -70,6 +75,10 @@ class Session:
         """Do what was typed; return the item to show next."""
         if command == "z":
             return self._undo(item)
+        if command == "r":
+            return self._rank_again(item)
+        if command == "n" and self._take_ranking():
+            return self._first_open() or item
         if command in ("n", "p"):
             return self._step(item, 1 if command == "n" else -1)
         if command.startswith("/"):
@@ -139,7 +148,11 @@ class Session:
         self.note = ""
         live = live_sentence(self.queue.listed(self.reviewer))
         self.say(f"saved: {item.id} {said(made)}{f'. {live}' if live else ''}")
-        found = self.queue.next_open(item.id, query=self.query, reviewer=self.reviewer)
+        self._keep_up()
+        if self._take_ranking():
+            found = self._first_open()
+        else:
+            found = self.queue.next_open(item.id, query=self.query, reviewer=self.reviewer)
         if found is None and self.query:
             self.say(f"Nothing left that contains {self.query!r}; on with the others.")
             self.query = ""
@@ -167,8 +180,36 @@ class Session:
             return item
         return self.queue.items[ahead[0] if step > 0 else ahead[-1]]
 
+    def _keep_up(self) -> None:
+        """Let the list be ranked again if enough was decided, and say why it was not."""
+        if self.ranker is None:
+            return
+        if self.ranker.problem:
+            self.say(f"Ranking again failed: {self.ranker.problem}")
+            self.ranker.problem = ""
+        self.ranker.keep_up(self.queue)
+
+    def _rank_again(self, item: Item) -> Item:
+        try:
+            if self.ranker is None:
+                raise DataError("Nothing ranks again here.")
+            self.say(self.ranker.start(self.queue))
+        except DataError as error:
+            self.say(str(error))
+        return item
+
+    def _take_ranking(self) -> bool:
+        """Put the list in its new order, if there is one; return whether there is."""
+        fresh = self.ranker.take(self.queue) if self.ranker else None
+        if fresh is None:
+            return False
+        self.queue = fresh
+        self.say(f"ranked again: {len(fresh.new):,} new, {len(fresh.gone):,} vanished")
+        return True
+
     def _first_open(self) -> Item | None:
-        found = self.queue.select(show="open", reviewer=self.reviewer)
+        """Return the first item to decide on, of those that were searched for."""
+        found = self.queue.select(show="open", query=self.query, reviewer=self.reviewer)
         return found[0] if found else None
 
 

@@ -1,5 +1,8 @@
+import contextlib
 import io
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,9 @@ from rich.console import Console
 from pipeline.corrections.journal import Journal
 from pipeline.corrections.load import load_queue
 from pipeline.corrections.queue import Queue
+from pipeline.review.ranker import Ranker
 from pipeline.review.terminal import Session
+from tests.guard import PATIENCE
 from tests.review.site import load_tiny, make_examples, write_run
 
 
@@ -18,20 +23,27 @@ def queue(tmp_path: Path) -> Queue:
     return load_queue(load_tiny(tmp_path), run)
 
 
-def typed(queue: Queue, *lines: str, reviewer: str = "Ann", width: int = 100) -> str:
-    """Return what the terminal showed while these lines were typed."""
+def typed(
+    queue: Queue,
+    *lines: str | Callable[[], str],
+    reviewer: str = "Ann",
+    width: int = 100,
+    ranker: Ranker | None = None,
+) -> str:
+    """Return what the terminal showed while these lines were typed, or were asked for."""
     shown = io.StringIO()
     console = Console(file=shown, width=width, force_terminal=False)
     answers = iter(lines)
 
     def answer(prompt: str = "") -> str:
         try:
-            return next(answers)
+            line = next(answers)
+            return line if isinstance(line, str) else line()
         except StopIteration:
             raise EOFError from None
 
     console.input = answer  # type: ignore[method-assign, assignment]
-    Session(queue, console, reviewer=reviewer).run()
+    Session(queue, console, reviewer=reviewer, ranker=ranker).run()
     return shown.getvalue()
 
 
@@ -57,6 +69,36 @@ def test_a_typo_is_named_and_help_is_asked_for(queue):
     assert shown.count("rank 1 ") == 1  # the example is still on the screen
     assert "\x1b" not in shown and decided(queue) == []
     assert typed(queue, "h").count("1-9 class") == 2
+
+
+def test_r_ranks_again_and_the_new_order_begins_with_the_next_example(tmp_path):
+    kinds = ["the refund was good", "parcel bad", "parcel good", "the refund was bad"]
+    examples = make_examples([f"{kinds[n % 4]} {n}" for n in range(120)])
+    run = write_run(tmp_path / "results" / "tiny", examples)
+    loaded = load_tiny(tmp_path)
+
+    def keep_after(ranker: Ranker) -> Callable[[], str]:
+        """Return what types `k` when nothing is being ranked any more."""
+
+        def key() -> str:
+            until = time.monotonic() + PATIENCE
+            while ranker.is_running and time.monotonic() < until:
+                time.sleep(0.05)
+            return "k"
+
+        return key
+
+    with contextlib.closing(Ranker(run, loaded.config, every=25)) as ranker:
+        keys = ["r", *(("s", "k", "k", "s")[n % 4] for n in range(24)), "r", keep_after(ranker)]
+        shown = typed(load_queue(loaded, run), *keys, "q", ranker=ranker)
+    assert "No label is corrected yet" in shown
+    told = shown.index("ranked again: ")
+    assert shown.index("ranking again; ") < shown.index("saved: train/24") < told
+    assert " rank 1 · " in shown[told:] and "train/25" not in shown[told:]
+    # Another day: 25 decisions are in the journal, and their order comes back by itself.
+    with contextlib.closing(Ranker(run, loaded.config, every=25)) as ranker:
+        again = typed(load_queue(loaded, run), keep_after(ranker), "q", ranker=ranker)
+    assert "ranked again: " in again
 
 
 def test_m_alone_asks_for_the_note(queue):
