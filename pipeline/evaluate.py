@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
-from pipeline.corrections.effect import measure_corrections
+from pipeline.corrections.effect import judged_labels, measure_corrections
 from pipeline.corrections.summary import review_files, review_metrics
 from pipeline.data.prepared import Labels, check_stamp, dataset_stamp, load_labels
 from pipeline.frame import artifacts
@@ -13,9 +13,9 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.stage import Context, Stage
-from pipeline.issues.answer_keys import check_issues
 from pipeline.issues.comparison import compare_accuracy
 from pipeline.issues.estimate import estimate_errors
+from pipeline.issues.key_scores import check_issues
 from pipeline.issues.scores import calibration_error, score_calibration, score_classes, scores
 from pipeline.issues.sections import Evaluate, PublishedFigure
 from pipeline.issues.truth import score_against_truth
@@ -113,8 +113,9 @@ def gather_metrics(run: Run, name: str, seed: int, options: Evaluate) -> Metrics
         metrics["corrections"] = measure_corrections(
             run, dataset, test, issues_left=metrics["issues"]["all"]["count"]
         )
-    if options.verified_labels is not None:
-        metrics["verified"] = check_issues(run, given, test, options, seed=seed)
+    if options.verified_labels:
+        keys = judged_labels(run, dataset, labels, options.key_paths)
+        metrics["verified"] = check_issues(run, labels, test, keys, options, seed=seed)
     metrics["published"] = compare_published(options.published, metrics)
     return metrics
 
@@ -149,8 +150,7 @@ def evaluate(context: Context) -> None:
 
 def files(config: Config, run: Run) -> list[str]:
     """Return the files outside results/ that are read."""
-    verified = config.evaluate.verified_labels
-    return [*([verified] if verified else []), *review_files(config, run)]
+    return [*map(str, config.evaluate.key_paths.values()), *review_files(config, run)]
 
 
 STAGE = Stage(

@@ -10,7 +10,6 @@ from pipeline.evaluate import compare_published, load_test_pred_probs
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.run import Run
-from pipeline.issues.answer_keys import Verified, estimate_checked_errors
 from pipeline.issues.sections import PublishedFigure
 from tests.tiny import SETTINGS, STAGES, TINY, command, sets
 
@@ -36,26 +35,6 @@ def test_a_metric_that_is_not_a_number_is_the_configs_fault(metric: str) -> None
         compare_published(
             [figure("a.b", 1, 1), figure(metric, 1, 1)], {"a": {"b": 1.0, "name": "x"}}
         )
-
-
-def test_wrong_labels_are_estimated_from_two_sides() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 2, 4000)
-    wrong = rng.random(4000) < 0.1
-    given = np.where(wrong, 1 - truth, truth)
-    other = np.clip(np.where(wrong, 0.8, 0.2) + rng.normal(0, 0.1, 4000), 0.01, 0.99)
-    pred_probs = np.empty((4000, 2))
-    pred_probs[np.arange(4000), given], pred_probs[np.arange(4000), 1 - given] = 1 - other, other
-    checked = np.sort(rng.choice(4000, 400, replace=False))
-    votes = np.where(wrong[checked], 5, 0)
-    verified = Verified(checked, 5 - votes, votes, 1 - given[checked])
-    found = estimate_checked_errors(given, pred_probs, verified, samples=200, seed=1)
-    assert found["confident_learning"]["ci95"][0] <= wrong.sum()
-    assert found["calibrated"]["ci95"][0] <= wrong.sum() <= found["calibrated"]["ci95"][1]
-    assert found["times"] == found["calibrated"]["count"] / found["confident_learning"]["count"]
-    few = Verified(*(array[:10] for array in verified))
-    found = estimate_checked_errors(given, pred_probs, few, samples=200, seed=1)
-    assert (found["calibrated"], found["times"]) == (None, None)
 
 
 # --- the stage -----------------------------------------------------------------------------

@@ -38,12 +38,17 @@ _WORDS = {
 # pydantic names the member of a union in the location; the user's file does not.
 DISCRIMINATORS = {"dataset": "source", "split": "by", "vectorize": "kind", "model": "name"}
 DISCRIMINATORS |= {"finder": "by", "members": "member"}
-_UNION_MEMBERS = {"literal['auto']", "constrained-int", "int"}
+_AUTO_OR_NUMBER = {"literal['auto']", "constrained-int", "int"}
+_TEXT, _TEXTS = "constrained-str", "list[constrained-str]"
+_UNION_MEMBERS = {*_AUTO_OR_NUMBER, _TEXT, _TEXTS}
 
 
 def each_once(problems: Iterable[Any]) -> Iterator[Any]:
-    """Yield the problems without the second that pydantic has for `auto` or a number."""
-    return (problem for problem in problems if problem["loc"][-1] != "literal['auto']")
+    """Yield the problems without the second that pydantic has where a value may be of two kinds."""
+    for problem in problems:
+        member, is_list = problem["loc"][-1], isinstance(problem["input"], list)
+        if member != "literal['auto']" and member != (_TEXT if is_list else _TEXTS):
+            yield problem
 
 
 def describe_problem(problem: Any, where: Any) -> str:
@@ -56,8 +61,10 @@ def describe_problem(problem: Any, where: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{where(key)}: {name}: unknown key{_did_you_mean(location)}"
     words = _WORDS.get(problem["type"], problem["msg"]).format_map(context)
-    if problem["loc"][-1] in _UNION_MEMBERS:
+    if problem["loc"][-1] in _AUTO_OR_NUMBER:
         words = words.replace("must be", "must be auto or", 1)
+    if problem["loc"][-1] == _TEXT and problem["type"] == "string_type":
+        words += " or a list of them"
     shown = "" if "missing" in words else f" (got {as_json(got)})"
     return f"{where(key)}: {name}: {words}{shown}"
 

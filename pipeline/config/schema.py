@@ -85,6 +85,7 @@ def find_contradictions(config: Config) -> list[tuple[tuple[str, ...], str]]:
     if config.compute.address is not None and config.compute.engine != "ray":
         problems.append((("compute", "address"), "must be null for compute.engine local"))
     for key, values in (
+        (("evaluate", "verified_labels"), [path.stem for path in config.evaluate.key_files]),
         (("study", "seeds"), config.study.seeds),
         (("study", "arms"), config.study.arms),
         (("study", "noise", "seeds"), config.study.noise.seeds),

@@ -1,14 +1,17 @@
 """What corrections did, on the labels as given and as corrected."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.corrections.apply import load_changes
-from pipeline.data.prepared import load_labels
+from pipeline.data.prepared import Labels, load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
 from pipeline.frame.run import Run
+from pipeline.issues.answer_keys import Verified, load_verified
 
 
 def measure_corrections(
@@ -40,6 +43,21 @@ def given_labels(run: Run, dataset: dict[str, Any]) -> np.ndarray:
         if id_ in row_of:
             labels[row_of[id_]] = line["given_label"]
     return labels
+
+
+def judged_labels(
+    run: Run, dataset: dict[str, Any], labels: Labels, paths: Mapping[str, Path]
+) -> dict[str, Verified]:
+    """Return what people said, by answer key, of the labels as they are scored.
+
+    They were shown the labels as given, and texts that corrections left out since.
+    """
+    before = given_labels(run, dataset)
+    left_out = load_changes(run, dataset).keys()
+    return {
+        name: load_verified(path, run, labels, before=before, left_out=left_out)
+        for name, path in paths.items()
+    }
 
 
 def _accuracies(pred_probs: Arrays, labels: np.ndarray) -> dict[str, float]:

@@ -1,107 +1,327 @@
-"""Labels that people checked: which of our issues they confirm, and the corrected test set."""
+"""Answer keys: what people said of labels they were shown, read from CSV files."""
 
 import hashlib
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.data.prepared import load_class_names, load_labels
-from pipeline.data.records import read_csv
+from pipeline.data.prepared import Labels, load_class_names
+from pipeline.data.records import Records, read_csv
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
+from pipeline.frame.messages import short, shown, some
 from pipeline.frame.run import Run
-from pipeline.issues.calibration import estimate_by_calibration
-from pipeline.issues.estimate import estimate_by_confident_learning
-from pipeline.issues.sections import Evaluate
 
-COLUMNS = [
-    "test_index",
-    "given_label",
-    "guessed_label",
-    "votes_given",
-    "votes_guessed",
-    "text_sha256",
-]
-MAJORITY = 3  # of five votes
-RANKS = (10, 50, 100, 500)
-BY_MAJORITY = "other >= 3 votes"
-DEFINITIONS = ("given < 3 votes", BY_MAJORITY, "other > given votes")
+MOST_VOTES = 9  # digits of a count
 
 
 class Verified(NamedTuple):
-    """Votes on some test labels. positions: (m,) places among the rows of scope test.
+    """What people said of some test labels. positions: (m,) places among the rows of scope test.
 
-    given, guessed: (m,) votes for the given and for the other label. other: (m,) that label.
+    given: (m,) votes for the given label, or their share. guessed: (m,) votes for the other label
+    that has most. other: (m,) that label. votes: (m,) all votes. both, neither: (m,) votes for
+    both labels, and for none. in_train: rows of the key that are no test rows. is_share: only the
+    share of votes for the given label is known.
     """
 
     positions: np.ndarray
     given: np.ndarray
     guessed: np.ndarray
     other: np.ndarray
+    votes: np.ndarray
+    both: np.ndarray
+    neither: np.ndarray
+    in_train: int = 0
+    is_share: bool = False
+
+    @property
+    def is_doubted(self) -> np.ndarray:
+        """Return (m,) whether the given label has no majority, that is more than half."""
+        return np.asarray(2 * self.given <= self.votes)
+
+    @property
+    def is_flipped(self) -> np.ndarray:
+        """Return (m,) whether another label has a majority."""
+        return np.asarray(2 * self.guessed > self.votes)
 
     def confirmed(self) -> dict[str, np.ndarray]:
-        """Return, for each definition of a label error, whether people confirm it: (m,)."""
-        conditions = (
-            self.given < MAJORITY,
-            self.guessed >= MAJORITY,
-            self.guessed > self.given,
-        )
-        return dict(zip(DEFINITIONS, conditions, strict=True))
+        """Return, for each definition of a label error, whether people confirm it: (m,).
+
+        They are named after the votes of a row where all rows have as many. Definitions that come
+        to the same, as with one vote a row, are one.
+        """
+        same = len(np.unique(self.votes)) == 1 and not self.is_share
+        need = int(self.votes[0]) // 2 + 1 if same else 0
+        doubted = f"given < {need} votes" if same else "given <= half the votes"
+        if self.is_share:
+            return {doubted: self.is_doubted}
+        flipped = f"other >= {need} votes" if same else "other > half the votes"
+        if same and need == 1 and (self.is_doubted == self.is_flipped).all():
+            return {"another label": self.is_flipped}
+        ahead = "other > given votes"
+        return {
+            doubted: self.is_doubted,
+            flipped: self.is_flipped,
+            ahead: np.asarray(self.guessed > self.given),
+        }
+
+    def categories(self) -> dict[str, np.ndarray]:
+        """Return (m,) whether the given label, another, both or neither has a majority, or none."""
+        found = {"given": ~self.is_doubted}
+        if not self.is_share:
+            found["other"] = self.is_flipped
+            found |= {
+                n: 2 * v > self.votes for n, v in (("both", self.both), ("neither", self.neither))
+            }
+        return found | {"no majority": ~np.any([*found.values()], axis=0)}
+
+    @property
+    def against(self) -> np.ndarray:
+        """Return (m,) the share of votes that are not for the given label."""
+        return np.asarray((self.votes - self.given) / self.votes)
 
 
-def load_verified(path: Path, run: Run) -> Verified:
-    """Return the votes in `path`, matched to the test rows by the hash of the text.
+class Row(NamedTuple):
+    """What one line says: votes by class index, for both or neither, and how many in all."""
+
+    votes: Mapping[int, float]
+    both: int = 0
+    neither: int = 0
+
+    @property
+    def total(self) -> float:
+        return sum(self.votes.values()) + self.both + self.neither
+
+
+class Refused(Exception):
+    """What is wrong with a line."""
+
+
+# --- what people said, in one of four ways ----------------------------------------------------
+
+
+def _two_labels(record: dict[str, str], names: list[str], given: int) -> Row:
+    other = _class_of(record, "guessed_label", names)
+    if other == given:
+        raise Refused(f"guessed_label {shown(names[other])} is the given label")
+    votes = {given: _count(record, "votes_given"), other: _count(record, "votes_guessed")}
+    return Row(votes, *(_count(record, f"votes_{n}") for n in ("both", "neither")))
+
+
+def _each_class(record: dict[str, str], names: list[str], given: int) -> Row:
+    votes = {k: _count(record, f"votes_{name}") for k, name in enumerate(names)}
+    extra = [n for n in ("both", "neither") if n not in names]
+    return Row(votes, **{n: _count(record, f"votes_{n}") for n in extra})
+
+
+def _one_answer(record: dict[str, str], names: list[str], given: int) -> Row:
+    return Row({_class_of(record, "true_label", names): 1})
+
+
+def _share(record: dict[str, str], names: list[str], given: int) -> Row:
+    try:
+        share = float(record["share_given"])
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise Refused(f"share_given {shown(record['share_given'])} is not a number from 0 to 1")
+    return Row({given: share})
+
+
+def _class_of(record: dict[str, str], column: str, names: list[str]) -> int:
+    if record[column] not in names:
+        raise Refused(f"{column} {shown(record[column])} is not a class")
+    return names.index(record[column])
+
+
+def _count(record: dict[str, str], column: str) -> int:
+    value = record.get(column, "0")
+    if not (value.isascii() and value.isdecimal() and len(value) <= MOST_VOTES):
+        raise Refused(f"{column} {shown(value)} is not a count of votes")
+    return int(value)
+
+
+WAYS = {
+    "guessed_label": _two_labels,
+    "votes_<class>": _each_class,
+    "true_label": _one_answer,
+    "share_given": _share,
+}
+
+
+def _way_of(path: Path, columns: Sequence[str], names: list[str]) -> str:
+    """Return in which of the ways a file says what people said.
 
     Raises:
-        DataError: a hash, label or vote does not match the data; naming the line.
+        DataError: in none of them, or in several.
     """
-    labels, class_names = load_labels(run), load_class_names(run)
-    rows = labels.rows("test")
-    test = artifacts.load_table(run.examples, ["id", "text"]).take(rows)
-    place_of = {id_: position for position, id_ in enumerate(test.column("id").to_pylist())}
-    texts, given = test.column("text").to_pylist(), labels.given[rows]
-    records = read_csv(path, COLUMNS, columns=None, delimiter=",", encoding="utf-8")
-    found: dict[int, tuple[int, ...]] = {}
-    for number in range(len(records)):
-        record = {column: values[number] for column, values in records.columns.items()}
-        position = place_of.get(f"test/{record['test_index']}")
-        problem = _problem(record, position, found, texts, given, class_names)
-        if problem or position is None:
-            raise DataError(f"{records.place(number)}: {problem}")
-        votes = (int(record["votes_given"]), int(record["votes_guessed"]))
-        found[position] = (*votes, class_names.index(record["guessed_label"]))
-    columns = np.array(list(found.values()), dtype=np.int64).T
-    return Verified(np.array(list(found), dtype=np.int64), *columns)
+    ways = [way for way in WAYS if way in columns]
+    by_class = [f"votes_{name}" for name in names if f"votes_{name}" in columns]
+    if by_class and "guessed_label" not in ways:
+        ways.append("votes_<class>")
+    if len(ways) != 1:
+        found = f"says it twice ({some(ways)}); keep one" if ways else "does not say what they said"
+        needed = "guessed_label with votes_given and votes_guessed, or votes_<class>, or "
+        raise DataError(f"{short(path)}:1: {found}: {needed}true_label, or share_given")
+    if ways == ["votes_<class>"]:
+        known = {*by_class, "votes_both", "votes_neither"}
+        for column in columns:
+            if column.startswith("votes_") and column not in known:
+                raise DataError(f"{short(path)}:1: {shown(column)}: there is no such class")
+    return ways[0]
 
 
-def _problem(
-    record: dict[str, str],
-    position: int | None,
-    found: dict[int, tuple[int, ...]],
-    texts: list[str],
-    given: np.ndarray,
-    class_names: list[str],
-) -> str:
-    index = record["test_index"]
-    if position is None:
-        return f"test_index {index!r} is not a row of the test split"
-    if position in found:
-        return f"test_index {index!r} occurs twice; keep one"
-    if hashlib.sha256(texts[position].encode()).hexdigest() != record["text_sha256"]:
-        return (
-            f"text_sha256 is not that of test/{index}; the file belongs to another dataset "
-            "or version"
+# --- a file -----------------------------------------------------------------------------------
+
+
+def load_verified(
+    path: Path,
+    run: Run,
+    labels: Labels,
+    *,
+    before: np.ndarray | None = None,
+    left_out: Collection[str] = (),
+) -> Verified:
+    """Return what people said in `path` of the test rows; docs/study.md has the columns.
+
+    Args:
+        labels: that are scored. before: (n,) those that people were shown, where corrections
+            changed some since. left_out: ids that corrections took out.
+
+    Raises:
+        DataError: an id, text, label or vote does not match the data; naming the line.
+    """
+    names = load_class_names(run)
+    records, way = _read(path, names)
+    rows = _find_rows(records, run, left_out)
+    chosen = np.array([row for row in rows if row >= 0], np.int64)
+    texts = artifacts.load_table(run.examples, ["text"]).column("text").take(pa.array(chosen))
+    shown_labels = labels.given if before is None else before
+    check = partial(_check, names=names, given=shown_labels)
+    said: list[Row] = []
+    for place, row, record in _lines(records, rows):
+        try:
+            check(record, row, texts[len(said)].as_py())
+            line = WAYS[way](record, names, int(shown_labels[row]))
+            if not line.total and way != "share_given":
+                raise Refused("has no votes; leave the line out")
+        except Refused as problem:
+            raise DataError(f"{place}: {problem}") from None
+        said.append(line)
+    is_test = ~labels.is_train[chosen]
+    found = [line for line, own in zip(said, is_test, strict=True) if own]
+    if not found:
+        raise DataError(f"{short(path)}: has no row of the test split, which alone is scored")
+    positions = np.searchsorted(labels.rows("test"), chosen[is_test])
+    return _count_for(
+        found,
+        positions,
+        labels.given[chosen[is_test]],
+        in_train=len(said) - len(found),
+        is_share=way == "share_given",
+    )
+
+
+def _count_for(
+    said: list[Row], positions: np.ndarray, labels: np.ndarray, *, in_train: int, is_share: bool
+) -> Verified:
+    """Return the votes for these labels and against them."""
+    given, guessed, other = [], [], []
+    for line, label in zip(said, labels.tolist(), strict=True):
+        rest = {k: count for k, count in line.votes.items() if k != label}
+        most = max(rest, key=lambda k: rest[k], default=label)
+        given.append(line.votes.get(label, 0))
+        guessed.append(rest.get(most, 0))
+        other.append(most)
+    whole = np.int64
+    return Verified(
+        positions,
+        np.array(given, np.float64 if is_share else whole),
+        np.array(guessed, whole),
+        np.array(other, whole),
+        votes=np.array([1 if is_share else line.total for line in said], whole),
+        both=np.array([line.both for line in said], whole),
+        neither=np.array([line.neither for line in said], whole),
+        in_train=in_train,
+        is_share=is_share,
+    )
+
+
+def _read(path: Path, names: list[str]) -> tuple[Records, str]:
+    """Return the columns of a key that are used, and the way it says what people said."""
+    columns = read_csv(path, [], columns=None, delimiter=",", encoding="utf-8").others
+    way = _way_of(path, columns, names)
+    used = ["given_label"]
+    for choices in (("id", "test_index"), ("text_sha256", "text")):
+        found = [name for name in choices if name in columns]
+        if not found:
+            raise DataError(f"{short(path)}:1: needs a column {choices[0]} or {choices[1]}")
+        used.append(found[0])
+    if way == "votes_<class>":
+        used += [name for name in columns if name.startswith("votes_")]
+    else:
+        used.append(way)
+    if way == "guessed_label":
+        used += ["votes_given", "votes_guessed"]
+        used += [name for name in ("votes_both", "votes_neither") if name in columns]
+    return read_csv(path, used, columns=None, delimiter=",", encoding="utf-8"), way
+
+
+def _find_rows(records: Records, run: Run, left_out: Collection[str]) -> list[int]:
+    """Return the row of examples.parquet of each line, -1 for one that corrections took out.
+
+    Raises:
+        DataError: a line is of no row, or of one that had a line before.
+    """
+    key = "id" if "id" in records.columns else "test_index"
+    prefix = "" if key == "id" else "test/"
+    wanted = pa.array([f"{prefix}{value}" for value in records.columns[key]], pa.string())
+    ids = artifacts.load_table(run.examples, ["id"]).column("id").cast(pa.string())
+    found = pc.index_in(wanted, value_set=ids.combine_chunks()).to_pylist()
+    seen: set[str] = set()
+    for number, (id_, row) in enumerate(zip(wanted.to_pylist(), found, strict=True)):
+        written = f"{records.place(number)}: {key} {shown(id_.removeprefix(prefix))}"
+        if row is None and id_ not in left_out:
+            what = "the test split" if prefix else "the dataset"
+            raise DataError(f"{written} is not a row of {what}")
+        if id_ in seen:
+            raise DataError(f"{written} occurs twice; keep one")
+        seen.add(id_)
+    return [-1 if row is None else row for row in found]
+
+
+def _lines(records: Records, rows: list[int]) -> Iterator[tuple[str, int, dict[str, str]]]:
+    for number, row in enumerate(rows):
+        if row >= 0:
+            values = {column: values[number] for column, values in records.columns.items()}
+            yield records.place(number), row, values
+
+
+def _check(
+    record: dict[str, str], row: int, text: str, *, names: list[str], given: np.ndarray
+) -> None:
+    """Stop unless a line is of this text and this label.
+
+    Raises:
+        Refused: saying what differs.
+    """
+    whose = record.get("id") or f"test/{record['test_index']}"
+    hashed = hashlib.sha256(text.encode()).hexdigest()
+    for column, value in (("text", text), ("text_sha256", hashed)):
+        if column in record and record[column] != value:
+            elsewhere = "the file belongs to another dataset or version"
+            raise Refused(f"{column} is not that of {whose}; {elsewhere}")
+    label = names[given[row]]
+    if record["given_label"] != label:
+        raise Refused(
+            f"given_label {shown(record['given_label'])} is not that of {whose} ({shown(label)})"
         )
-    if record["given_label"] != class_names[given[position]]:
-        labelled = class_names[given[position]]
-        return f"given_label {record['given_label']!r} is not that of test/{index} ({labelled!r})"
-    if record["guessed_label"] not in class_names:
-        return f"guessed_label {record['guessed_label']!r} is not a class"
-    for key in ("votes_given", "votes_guessed"):
-        if not record[key].isdecimal():
-            return f"{key} {record[key]!r} is not a count of votes"
-    return ""
 
 
 def apply_votes(labels: np.ndarray, verified: Verified) -> tuple[np.ndarray, np.ndarray]:
@@ -112,130 +332,10 @@ def apply_votes(labels: np.ndarray, verified: Verified) -> tuple[np.ndarray, np.
 
     Returns:
         labels: (n,). counts: (n,) False where people were shown the row and no label has a
-        majority of three votes.
+        majority, that is more than half of the votes.
     """
     corrected, counts = labels.copy(), np.ones(len(labels), bool)
-    flipped = verified.guessed >= MAJORITY
+    flipped = verified.is_flipped
     corrected[verified.positions[flipped]] = verified.other[flipped]
-    counts[verified.positions[~flipped & (verified.given < MAJORITY)]] = False
+    counts[verified.positions[~flipped & verified.is_doubted]] = False
     return corrected, counts
-
-
-def score_issues(
-    ranked: np.ndarray, confidence: np.ndarray, verified: Verified, *, samples: int, seed: int
-) -> dict[str, Any]:
-    """Return how far people confirm the ranked issues among the test labels.
-
-    Args:
-        ranked: positions in scope test, the most suspicious first. confidence: (n,) self-confidence
-            of every test row. samples: bootstrap samples over the judged rows.
-
-    Returns:
-        shown, unjudged: issues people were and were not shown. For each definition of an error:
-        base_rate: its share of the judged rows, which a random order of them would confirm;
-        confirmed; precision_at {k: share confirmed of the first k issues that were judged};
-        precision_band {k: [low, high]} of the first k issues, judged or not, all of the unjudged
-        ones right, or all wrong; auroc of 1 - self-confidence among the judged rows, and
-        average_precision {value, ci95}, likewise. Recall cannot be known: people were shown only
-        rows another model had suspected.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    row_of = {int(position): row for row, position in enumerate(verified.positions)}
-    rows = np.array([row_of.get(p, -1) for p in ranked.tolist()], dtype=int)
-    judged = rows[rows >= 0]
-    suspicion = 1 - confidence[verified.positions]
-    scores = {}
-    for name, confirmed in verified.confirmed().items():
-        hits = confirmed[judged]
-        both = confirmed.any() and not confirmed.all()
-        wrong = np.where(rows >= 0, confirmed[rows], False)
-        scores[name] = {
-            "base_rate": float(confirmed.mean()),
-            "confirmed": int(hits.sum()),
-            "precision_at": {str(k): float(hits[:k].mean()) for k in RANKS if 0 < k <= len(hits)},
-            "precision_band": {
-                str(k): [float(wrong[:k].mean()), float((wrong | (rows < 0))[:k].mean())]
-                for k in RANKS
-                if 0 < k <= len(rows)
-            },
-            "auroc": float(roc_auc_score(confirmed, suspicion)) if both else None,
-            "average_precision": average_precision(
-                confirmed, suspicion, samples=samples, seed=seed
-            ),
-        }
-    return {
-        "judged_rows": len(verified.positions),
-        "issues": len(ranked),
-        "shown": len(judged),
-        "unjudged": len(ranked) - len(judged),
-        "definitions": scores,
-    }
-
-
-def average_precision(
-    is_wrong: np.ndarray, suspicion: np.ndarray, *, samples: int, seed: int
-) -> dict[str, Any] | None:
-    """Return value and ci95 of the ranking by suspicion; None without errors.
-
-    The interval is a bootstrap over the judged rows, whatever suspicion they have.
-    """
-    from sklearn.metrics import average_precision_score
-
-    if not is_wrong.any():
-        return None
-    rng, values = np.random.default_rng(seed), []
-    for _ in range(samples):
-        drawn = rng.integers(0, len(is_wrong), len(is_wrong))
-        if is_wrong[drawn].any():
-            values.append(float(average_precision_score(is_wrong[drawn], suspicion[drawn])))
-    low, high = np.percentile(values, [2.5, 97.5])
-    value = float(average_precision_score(is_wrong, suspicion))
-    return {"value": value, "ci95": [float(low), float(high)]}
-
-
-def estimate_checked_errors(
-    given: np.ndarray, pred_probs: np.ndarray, verified: Verified, *, samples: int, seed: int
-) -> dict[str, Any]:
-    """Return how many labels of scope test are wrong, from two sides, and how far these differ.
-
-    confident_learning: as the finder estimates it. calibrated: the sum of the probabilities that
-    a label is wrong, fitted on what people confirm; None where they checked too few.
-    """
-    by_joint = estimate_by_confident_learning(given, pred_probs, samples=samples, seed=seed)
-    confidence = pred_probs[np.arange(len(given)), given]
-    wrong = verified.confirmed()[BY_MAJORITY]
-    by_people = estimate_by_calibration(confidence, verified.positions, wrong, seed=seed)
-    times = by_people and by_joint["count"] and by_people["count"] / by_joint["count"]
-    return {"confident_learning": by_joint, "calibrated": by_people, "times": times or None}
-
-
-def check_issues(
-    run: Run, given: np.ndarray, test: artifacts.Arrays, options: Evaluate, *, seed: int
-) -> dict[str, Any]:
-    """Return what people say of our test issues, and both accuracies on corrected labels.
-
-    Args:
-        given: (n,) labels of scope test. test: {model: (n, classes)} probabilities.
-    """
-    verified = load_verified(Path(str(options.verified_labels)), run)
-    rows = load_labels(run).rows("test")
-    listed = artifacts.load_issue_rows(run.issues("test"))
-    ranked = np.searchsorted(rows, np.array(listed, np.int64))
-    pred_probs = artifacts.load_array(run.pred_probs("test")).astype(np.float64)
-    confidence = pred_probs[np.arange(len(given)), given]
-    corrected, counts = apply_votes(given, verified)
-    found = score_issues(
-        ranked, confidence, verified, samples=min(200, options.bootstrap_samples), seed=seed
-    )
-    return found | {
-        "flipped_by_people": int((corrected != given).sum()),
-        "left_out_without_majority": int((~counts).sum()),
-        "estimated_errors": estimate_checked_errors(
-            given, pred_probs, verified, samples=options.estimate_samples, seed=seed
-        ),
-        "test_accuracy_corrected": {
-            model: float((probs.argmax(axis=1) == corrected)[counts].mean())
-            for model, probs in test.items()
-        },
-    }

@@ -1,5 +1,6 @@
 """The sections `find_issues`, `cleanlearn` and `evaluate` of a config as types."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -91,7 +92,21 @@ class Evaluate(Section):
     published_top_rows: Annotated[
         list[Annotated[int, Field(ge=0)]], about("rows that a publication lists first")
     ]
-    verified_labels: Annotated[Name | None, about("labels people checked: CSV, see docs/study.md")]
+    verified_labels: Annotated[
+        Name | Annotated[list[Name], Field(min_length=1)] | None,
+        about("labels people checked: a CSV or a list of them, see docs/study.md"),
+    ]
+
+    @property
+    def key_files(self) -> list[Path]:
+        """Return the answer keys' files."""
+        value = self.verified_labels
+        return [Path(path) for path in ([value] if isinstance(value, str) else value or [])]
+
+    @property
+    def key_paths(self) -> dict[str, Path]:
+        """Return the answer keys by name, the file's without its ending."""
+        return {path.stem: path for path in self.key_files}
 
     @property
     def estimate_samples(self) -> int:

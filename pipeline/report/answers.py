@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.corrections.findings import duration
 from pipeline.frame.cli import command_line
 from pipeline.issues.arms import ARMS
+from pipeline.report.checked import answer_keys
 from pipeline.report.comparison import paired_lines
 from pipeline.report.material import Material
 from pipeline.report.numbers import percent, plural, share_text, signed, span
@@ -163,10 +164,15 @@ def known(m: Material) -> list[str]:
             f"Errors were planted here: of the {m.listed:,} listed {hits:,} are such, and "
             f"{percent(planted['recall'])} of all planted ones are listed."
         )
-    checked = (m.metrics.get("verified") or {}).get("estimated_errors", {}).get("calibrated")
-    if checked:
+    by_key = {
+        name: found["estimated_errors"]["calibrated"]["ci95"]
+        for name, found in answer_keys(m.metrics).items()
+        if (found.get("estimated_errors") or {}).get("calibrated")
+    }
+    if by_key:
+        ends = [span(*ends) + (f" (by {name})" if name else "") for name, ends in by_key.items()]
         notes.append(
-            f"In the test split, going by what people confirm, {span(*checked['ci95'])} are wrong."
+            f"In the test split, going by what people confirm, {' or '.join(ends)} are wrong."
         )
     return notes
 

@@ -261,15 +261,15 @@ def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
     return chart.figure("precision_at_rank", title, f"All {len(hits):,}: {precision[-1]:.1%}.")
 
 
-def precision_checked(definitions: dict[str, Any]) -> Figure | None:
-    """Return the share of the first k judged issues that people confirmed, per definition.
+def precision_checked(scored: dict[str, Any]) -> Figure | None:
+    """Return the share of the first k judged issues that people confirmed.
 
     Args:
-        definitions: of an error, each with precision_at {k: share}.
+        scored: by definition of an error, or by answer key, each with precision_at {k: share}.
     """
     curves = {
         name: {int(k): share for k, share in found["precision_at"].items()}
-        for name, found in definitions.items()
+        for name, found in scored.items()
         if found.get("precision_at")
     }
     if not curves:

@@ -20,6 +20,7 @@ from pipeline.report import figures as draw
 from pipeline.report.answers import first_page
 from pipeline.report.cards import MOST_BYTES, PAGE_BYTES, make_card
 from pipeline.report.chart import Figure
+from pipeline.report.checked import key_curves
 from pipeline.report.comparison import Comparison
 from pipeline.report.markdown import summary_markdown
 from pipeline.report.material import Material, gather
@@ -74,7 +75,7 @@ def draw_figures(m: Material) -> list[Figure]:
         draw.confusion(counts, m.class_names),
         draw.self_confidence(m.pred_probs[np.arange(len(given)), given], flagged),
         draw.class_ranges(health["classes"], estimated.get("range95"), len(given)),
-        draw.precision_checked((metrics.get("verified") or {}).get("definitions", {})),
+        draw.precision_checked(key_curves(metrics)),
         *(study_figures(m.study) if m.study else []),
     ]
     if m.run.truth.exists() and len(flagged):

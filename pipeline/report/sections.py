@@ -4,22 +4,20 @@ A section is made of parts that the template knows how to write: figures by name
 two, lines, pairs of classes, verdicts. To add a section: its function and its place in SECTIONS.
 """
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
-
-from pipeline.config.load import Loaded
 from pipeline.issues.estimate import FEWEST_ROWS
 from pipeline.report import tables
 from pipeline.report.answers import OUT_OF_DATE
 from pipeline.report.cards import excerpt
+from pipeline.report.checked import answer_keys, key_lines, key_table, study_table
 from pipeline.report.comparison import figure_rows
 from pipeline.report.decisions import CONFIRMED, OPEN, REFUTED
 from pipeline.report.material import Material
-from pipeline.report.numbers import share_text
+from pipeline.report.numbers import plural, share_text
+from pipeline.report.remake import commands, config_yaml
 from pipeline.study.conclusions import conclusions
 
 MOST_PAIRS, MOST_CLASSES, MOST_VERDICTS = 45, 1000, 60
@@ -240,6 +238,7 @@ def study(m: Material) -> Section | None:
         [
             Part("lines", conclusions(m.study | {"differences": as_given})),
             figures("study_"),
+            *table("On the labels of each answer key", study_table(m.study)),
             *rows("Stability over seeds", tables.stability_table(m.study), ("measure", "value")),
         ],
         f"{len(m.study['seeds'])} seeds",
@@ -257,15 +256,39 @@ def model(m: Material) -> Section:
         "Cross-validation over the whole dataset: each number comes from examples the model was "
         "not trained on, unless it says training.",
         [
-            figures(*names, "precision_at_rank", "precision_checked"),
+            figures(*names, "precision_at_rank"),
             *table("Each fold, on the examples it was not trained on", folds, is_long=True),
-            *rows("Against checked labels", tables.checked_table(m.metrics), ("measure", "value")),
+            *rows("Against planted errors", tables.planted_table(m.metrics), ("measure", "value")),
             *table(
                 "cleanlab’s filters side by side",
                 tables.filter_table(m.health["all"], chosen),
                 on_screen=True,
             ),
         ],
+    )
+
+
+def checked(m: Material) -> Section | None:
+    """Return what answer keys say of our order, None without one."""
+    keys = answer_keys(m.metrics)
+    if not keys:
+        return None
+    intro = (
+        "Test labels that people were asked about. Where they saw only what a finder had "
+        "suspected, many are wrong whatever the order (“of judged”), and how many errors were "
+        "missed cannot be known. In brackets 95% over the labels; “judged or not” counts the "
+        "issues that nobody judged as all right, and as all wrong."
+    )
+    return Section(
+        "checked",
+        "Labels people checked",
+        intro,
+        [
+            *table("What people confirm of our order", key_table(m.metrics)),
+            Part("lines", key_lines(m.metrics)),
+            figures("precision_checked"),
+        ],
+        plural(len(keys), "answer key"),
     )
 
 
@@ -301,24 +324,6 @@ def made(m: Material) -> Section:
     )
 
 
-def commands(loaded: Loaded) -> str:
-    """Return the lines that make this run again, and that make this page again."""
-    arguments = f"CONFIG={loaded.path}"
-    if loaded.overrides:
-        arguments += f' SET="{" ".join(loaded.overrides)}"'
-    return f"# the run\nmake all {arguments}\n# this page alone\nmake report {arguments}\n"
-
-
-def config_yaml(loaded: Loaded) -> str:
-    """Return the config as the run used it, overrides applied."""
-    text = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.representer.sort_base_mapping_type_on_output = False  # type: ignore[attr-defined]
-    yaml.dump(loaded.config.model_dump(mode="json"), text)
-    return text.getvalue()
-
-
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     confused,
     classes,
@@ -327,6 +332,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     compared,
     study,
     model,
+    checked,
     data,
     made,
 )

@@ -16,7 +16,7 @@ def study_figures(study: Study) -> list[Figure]:
     differences, rows = study["differences"], study["noise"]
     figures = [
         forest_plot([row for row in differences if row["labels"] == labels], labels)
-        for labels in dict.fromkeys(row["labels"] for row in differences)
+        for labels in ("given", "corrected")
     ]
     figures.append(seed_spread(study["arms"]))
     for kind in dict.fromkeys(row["kind"] for row in rows):

@@ -95,17 +95,16 @@ def data_table(dataset: dict[str, Any], health: dict[str, Any]) -> Rows:
     return rows
 
 
-def checked_table(metrics: dict[str, Any]) -> Rows:
-    """Return the scores against planted errors or checked labels, [] when there are none."""
+def planted_table(metrics: dict[str, Any]) -> Rows:
+    """Return the scores against planted errors, [] when there are none."""
     planted = metrics.get("planted")
-    rows = []
-    if planted:
-        rows += [
-            ("planted errors found (recall)", f"{planted['recall']:.1%}"),
-            ("issues that are planted errors (precision)", f"{planted['precision']:.1%}"),
-            ("average precision", f"{planted['average_precision']:.3f}"),
-        ]
-    return rows + _leaves(metrics.get("verified") or {})
+    if not planted:
+        return []
+    return [
+        ("planted errors found (recall)", f"{planted['recall']:.1%}"),
+        ("issues that are planted errors (precision)", f"{planted['precision']:.1%}"),
+        ("average precision", f"{planted['average_precision']:.3f}"),
+    ]
 
 
 def corrections_table(metrics: dict[str, Any]) -> Rows:

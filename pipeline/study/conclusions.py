@@ -25,6 +25,7 @@ def say_difference(found: dict[str, Any], seeds: int) -> str:
     """
     arm, control = ARMS[found["arm"]].words, ARMS[found["control"]].words
     labels = "" if found["labels"] == "given" else " on the labels people corrected"
+    labels += f" ({found['key']})" if "key" in found else ""
     both, over = found.get("ci95_both", found["ci95"]), "over seeds and test sets"
     if "ci95_both" not in found:  # of an earlier version
         over = "over seeds"

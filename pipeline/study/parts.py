@@ -22,9 +22,10 @@ def made_from(config: Config, run: Run, part: str) -> str:
     """
     values = config.model_dump(mode="json")
     told = [(key, value) for key, value in values["study"].items() if key != PARTS[part]]
-    checked = values["evaluate"]["verified_labels"]
+    keys = [(path.stem, hash_of(path)) for path in config.evaluate.key_files]
+    checked = keys[0][1] if len(keys) == 1 else keys or None
     key = key_of(load_record(run.stage("crossval")))
-    parts = (key, told, values["find_issues"], checked and hash_of(Path(checked)))
+    parts = (key, told, values["find_issues"], checked)
     return f"sha256:{hashlib.sha256(repr(parts).encode()).hexdigest()}"
 
 

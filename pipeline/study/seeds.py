@@ -1,5 +1,6 @@
 """Everything repeated over seeds: every arm, paired, and how stable the issues are."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,12 +9,12 @@ import pyarrow as pa
 
 from pipeline.compute.trainings import Trainings
 from pipeline.config.load import Loaded
-from pipeline.corrections.effect import given_labels
+from pipeline.corrections.effect import given_labels, judged_labels
 from pipeline.data.prepared import Labels, load_class_names, load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
 from pipeline.frame.run import Run
-from pipeline.issues.answer_keys import apply_votes, load_verified
+from pipeline.issues.answer_keys import apply_votes
 from pipeline.issues.arms import BASELINE, TrainingSet, comparisons, make_arms
 from pipeline.issues.comparison import (
     FEWEST_SEEDS,
@@ -33,22 +34,29 @@ from pipeline.study.trials import Trial, arm_trainings, ask_finder, tried_arms
 TOP = 100
 
 
-class ScoredLabels(NamedTuple):
-    """What the arms are scored on: as labelled and, where people checked, as corrected.
+class Version(NamedTuple):
+    """The test labels as given, or as corrected by an answer key.
 
-    counts: (n,) the rows that count in the corrected set; None without checked labels.
+    column: of the accuracy on them. labels: (n,). counts: (n,) the rows that count. key: whose
+    they are, where there are several.
     """
 
-    given: np.ndarray
-    corrected: np.ndarray | None
-    counts: np.ndarray | None
+    column: str
+    labels: np.ndarray
+    counts: np.ndarray
+    key: str = ""
 
 
-def load_test_labels(run: Run, labels: Labels, verified: str | None) -> ScoredLabels:
+def load_test_labels(run: Run, labels: Labels, paths: Mapping[str, Path]) -> dict[str, Version]:
+    """Return what the arms are scored on: "given", "corrected" and what more keys there are."""
     given = labels.given[labels.rows("test")]
-    if verified is None:
-        return ScoredLabels(given, None, None)
-    return ScoredLabels(given, *apply_votes(given, load_verified(Path(verified), run)))
+    versions = {"given": Version("test_accuracy", given, np.ones(len(given), bool))}
+    keys = judged_labels(run, artifacts.load_json(run.dataset), labels, paths)
+    for place, (name, key) in enumerate(keys.items()):
+        column = f"test_accuracy_corrected_{name}" if place else "test_accuracy_corrected"
+        said = Version(column, *apply_votes(given, key), key=name if len(keys) > 1 else "")
+        versions[f"corrected by {name}" if place else "corrected"] = said
+    return versions
 
 
 def run_seeds(
@@ -63,7 +71,8 @@ def run_seeds(
     labels = Labels(given_labels(run, artifacts.load_json(run.dataset)), corrected.is_train)
     human = TrainingSet(np.empty(0, int), corrected.given[labels.rows("train")])
     num_classes = len(load_class_names(run))
-    test = load_test_labels(run, labels, config.evaluate.verified_labels)
+    test = load_test_labels(run, labels, config.evaluate.key_paths)
+    given = test["given"].labels
     scopes = ("all", "train")
     trials = [Trial(f"seed {seed}", seed, labels, scopes) for seed in seeds]
     said = ask_finder(trials, config, run, trainings, num_classes=num_classes)
@@ -85,7 +94,7 @@ def run_seeds(
     fitted = {task.name: result for task, result in trainings.run(finals, "arms")}
     calibration: dict[str, Any] = {}
     if config.cleanlearn.calibrate:
-        calibration = calibrate_arms(trials, finals, fitted, test.given, config, run, trainings)
+        calibration = calibrate_arms(trials, finals, fitted, given, config, run, trainings)
     rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test))
     pred_probs = [said[trial.name]["all"] for trial in trials]
     steadiness, examples = describe_stability(labels.given, pred_probs, config.find_issues, run)
@@ -96,7 +105,7 @@ def run_seeds(
             "differences": compare_arms(trials, rows, fitted, test),
             "calibration": calibration,
             "advice": advise(
-                tried_arms(trials, fitted, test.given),
+                tried_arms(trials, fitted, given),
                 issue_share=float(np.mean(steadiness["issues_per_seed"])) / len(labels.given),
                 unfit=why_unfit(run),
                 wanted_seeds=len(config.study.seeds),
@@ -117,79 +126,85 @@ def why_unfit(run: Run) -> str:
     return "; ".join(reason["why"] for reason in fitness["reasons"])
 
 
-def describe_test_set(test: ScoredLabels) -> dict[str, int | None]:
-    """Return how many examples it has, and what people changed in it."""
-    corrected, counts = test.corrected, test.counts
-    return {
-        "examples": len(test.given),
-        "flipped_by_people": None if corrected is None else int((corrected != test.given).sum()),
-        "left_out_without_majority": 0 if counts is None else int((~counts).sum()),
-    }
+def describe_test_set(test: dict[str, Version]) -> dict[str, Any]:
+    """Return how many examples it has, and what people changed in it; by key if there are more."""
+    given = test["given"].labels
+    told = [
+        {
+            "key": version.key,
+            "flipped_by_people": int((version.labels != given).sum()),
+            "left_out_without_majority": int((~version.counts).sum()),
+        }
+        for labels, version in test.items()
+        if labels != "given"
+    ]
+    first = told[0] if told else {"flipped_by_people": None, "left_out_without_majority": 0}
+    found = {"examples": len(given)} | {k: v for k, v in first.items() if k != "key"}
+    return found | ({"keys": told} if len(told) > 1 else {})
 
 
 def score_arms(
     trials: list[Trial],
     arms: dict[str, dict[str, TrainingSet]],
     fitted: dict[str, Arrays],
-    test: ScoredLabels,
+    test: dict[str, Version],
 ) -> list[dict[str, Any]]:
     """Return one row per (seed, arm): accuracies, log loss, what was left out or changed."""
-    rows = []
+    rows, given = [], test["given"].labels
     for trial in trials:
         base = fitted.get(f"{trial.name} {BASELINE}")
         for name, arm in arms[trial.name].items():
             probs = fitted[f"{trial.name} {name}"]["pred_probs"]
             predicted = probs.argmax(axis=1)
-            right = predicted == test.given
             row: dict[str, Any] = {
                 "seed": trial.seed,
                 "arm": name,
-                "test_accuracy": float(right.mean()),
+                "test_accuracy": None,
                 "test_accuracy_corrected": None,
-                "test_log_loss": scores(probs, test.given)["log_loss"],
+                "test_log_loss": scores(probs, given)["log_loss"],
                 "left_out": len(arm.left_out),
                 "relabelled": int((arm.labels != trial.given("train")).sum()),
                 "mcnemar_p": None,
             }
-            if test.corrected is not None:
-                agrees = (predicted == test.corrected)[test.counts]
-                row["test_accuracy_corrected"] = float(agrees.mean())
+            for version in test.values():
+                right = (predicted == version.labels)[version.counts]
+                row[version.column] = float(right.mean())
             if base is not None and name != BASELINE:
-                row["mcnemar_p"] = mcnemar_p(right, base["pred_probs"].argmax(axis=1) == test.given)
+                before = base["pred_probs"].argmax(axis=1) == given
+                row["mcnemar_p"] = mcnemar_p(predicted == given, before)
             rows.append(row)
     return rows
 
 
 def arm_columns(rows: pa.Table) -> dict[str, dict[str, list[float]]]:
     """Return {arm: {score: one value per seed}}."""
+    scored = [name for name in rows.column_names if name.startswith("test_")]
     columns: dict[str, dict[str, list[float]]] = {}
     for row in rows.to_pylist():
         arm = columns.setdefault(row["arm"], {})
-        for key in ("test_accuracy", "test_accuracy_corrected", "test_log_loss"):
+        for key in scored:
             arm.setdefault(key, []).append(row[key])
     return columns
 
 
 def compare_arms(
-    trials: list[Trial], rows: pa.Table, fitted: dict[str, Arrays], test: ScoredLabels
+    trials: list[Trial], rows: pa.Table, fitted: dict[str, Arrays], test: dict[str, Version]
 ) -> list[dict[str, Any]]:
     """Return the paired differences of arms and their controls, on each version of the labels."""
     arms = arm_columns(rows)
-    versions = [("given", "test_accuracy", test.given, np.ones(len(test.given), bool))]
-    if test.corrected is not None and test.counts is not None:
-        versions.append(("corrected", "test_accuracy_corrected", test.corrected, test.counts))
     found = []
-    for labels, key, truth, counts in versions:
+    for labels, version in test.items():
 
-        def rights(arm: str, truth: Any = truth, counts: Any = counts) -> np.ndarray:
+        def rights(arm: str, of: Version = version) -> np.ndarray:
             predicted = [fitted[f"{t.name} {arm}"]["pred_probs"].argmax(axis=1) for t in trials]
-            right: np.ndarray = (np.array(predicted) == truth)[:, counts]
+            right: np.ndarray = (np.array(predicted) == of.labels)[:, of.counts]
             return right
 
         for arm, control in comparisons(arms):
-            values = (np.array(arms[name][key]) for name in (arm, control))
+            values = (np.array(arms[name][version.column]) for name in (arm, control))
             found.append(
                 {"arm": arm, "control": control, "labels": labels}
+                | ({"key": version.key} if version.key else {})
                 | paired_difference(*values)
                 | {
                     "ci95_test_set": interval_over_test_sets(rights(arm), rights(control)),

@@ -197,15 +197,88 @@ def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
         ],
     }
     save_part(toy.loaded.config, toy.run, "study", study)
-    toy.metrics["verified"] = {
-        "definitions": {"majority": {"precision_at": {"10": 0.6, "50": 0.4}}}
-    }
+    toy.metrics["verified"] = checked(100)
     page = page_of(toy)
     assert 'id="study"' in page
     assert "CleanLearning is better than dropping the same number at random by 0.0100" in page
     assert "of the first 50 they were shown (95%, over the definitions of an error)" in page
     assert "prune against random prune: +0.0100 [+0.0020, +0.0180]" in page
     assert (toy.run.report.parent / "figures" / "study_noise_uniform.svg").exists()
+
+
+ESTIMATED = {
+    "confident_learning": {"count": 100, "ci95": [90, 110]},
+    "scores": {"count": 150, "ci95": [120, 180]},
+    "range95": [90, 180],
+}
+
+
+def checked(flipped: int) -> dict[str, Any]:
+    """Return what metrics.json says of a key with two votes a row and a definition of an error."""
+    scored = {
+        "base_rate": 0.25,
+        "confirmed": 31,
+        "precision_at": {"10": 0.6, "50": 0.4},
+        "precision_ci95": {"10": [0.3, 0.9], "50": [0.2, 0.5]},
+        "precision_band": {"10": [0.5, 0.7], "50": [0.32, 0.52]},
+        "average_precision": {"value": 0.456, "ci95": [0.4, 0.5]},
+    }
+    return {
+        "judged_rows": 1310,
+        "votes": [2, 2],
+        "issues": 90,
+        "shown": 72,
+        "categories": {"other": {"judged": 328, "shown": 31}},
+        "definitions": {"other >= 2 votes": scored},
+        "flipped_by_people": flipped,
+        "left_out_without_majority": 4,
+        "estimated_errors": {"calibrated": {"count": 150, "ci95": [120, 2 * flipped]}},
+        "test_accuracy_corrected": {"baseline": 0.91, "cleanlearning": 0.92},
+    }
+
+
+def test_what_an_answer_key_says_is_a_section(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    assert 'id="checked"' not in page_of(toy)
+    toy.metrics["verified"] = checked(100)
+    toy.metrics["issues"]["all"]["estimated_errors"] = ESTIMATED
+    page = page_of(toy)
+    assert 'id="checked"' in page
+    assert "going by what people confirm, 120 to 200 are wrong." in page
+    for cell in ("other &gt;= 2 votes", "25%", "31 of 72", "0.456 [0.400, 0.500]"):
+        assert cell in page
+    assert "50: 40% [20%, 50%]; judged or not 32% to 52%" in page
+    assert "1,310 test labels judged by 2 votes each (another 328)" in page
+
+
+def test_several_answer_keys_stand_side_by_side(make_toy: MakeToy) -> None:
+    toy, counts = make_toy(), {"both": 80, "first": 20, "second": 3}
+    keys = {"mturk": checked(100), "second <b>": checked(90)}
+    pair = {"first": "mturk", "second": "second <b>", "rows": 1200}
+    pair |= {"doubted": counts, "flipped": counts | {"both": 70}}
+    toy.metrics["verified"] = keys["mturk"] | {"keys": keys, "agreement": [pair]}
+    difference = {
+        "arm": "prune", "control": "baseline", "mean": 0.01, "ci95": [0.002, 0.018],
+        "ci95_both": [0.001, 0.019], "seeds_with_gain": 1.0, "detectable": 0.01,
+    }  # fmt: skip
+    study = {"seeds": [1, 2, 3], "arms": {}, "noise": [], "stability": {}, "advice": {}}
+    study["differences"] = [
+        difference | more
+        for more in (
+            {"labels": "given"},
+            {"labels": "corrected", "key": "mturk", "mean": 0.02},
+            {"labels": "corrected by second <b>", "key": "second <b>", "mean": 0.03},
+        )
+    ]
+    save_part(toy.loaded.config, toy.run, "study", study)
+    toy.metrics["issues"]["all"]["estimated_errors"] = ESTIMATED
+    page = page_of(toy)
+    assert "120 to 200 (by mturk) or 120 to 180 (by second &lt;b&gt;) are wrong." in page
+    assert page.count("31 of 72") == 2
+    assert "by both 70, by the first alone 20, by the second alone 3" in page
+    assert "On the labels of each answer key" in page
+    assert "+0.0300 [+0.0010, +0.0190]" in page
+    assert "second <b>" not in page
 
 
 def test_filters_and_copies_are_shown_when_health_has_them(make_toy: MakeToy) -> None:

@@ -94,3 +94,19 @@ def test_checked_labels_count_with_what_is_in_the_file(run_copy: Run, tmp_path: 
     assert join_parts(config, run_copy)[1] == []
     key.write_text("id,label\ntest/1,pos\n")
     assert join_parts(config, run_copy)[1] == ["study"]
+
+
+def test_several_answer_keys_count_each_with_its_name(run_copy: Run, tmp_path: Path) -> None:
+    keys = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    for key in keys:
+        key.write_text("id,label\n")
+    config: Any = load_tiny(f"evaluate.verified_labels=[{keys[0]},{keys[1]}]").config
+    save_part(config, run_copy, "study", SEEDS)
+    assert join_parts(config, run_copy)[1] == []
+    one: Any = load_tiny(f"evaluate.verified_labels={keys[0]}").config
+    turned: Any = load_tiny(f"evaluate.verified_labels=[{keys[1]},{keys[0]}]").config
+    assert join_parts(one, run_copy)[1] == ["study"]
+    assert join_parts(turned, run_copy)[1] == ["study"]
+    alone: Any = load_tiny(f"evaluate.verified_labels=[{keys[0]}]").config
+    save_part(one, run_copy, "study", SEEDS)
+    assert join_parts(alone, run_copy)[1] == []

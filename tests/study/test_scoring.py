@@ -13,7 +13,13 @@ from pipeline.frame.run import Run
 from pipeline.issues.arms import TrainingSet
 from pipeline.issues.comparison import mcnemar_p
 from pipeline.study.detection import plan_trials, truth_table
-from pipeline.study.seeds import ScoredLabels, compare_arms, describe_stability, score_arms
+from pipeline.study.seeds import (
+    Version,
+    compare_arms,
+    describe_stability,
+    describe_test_set,
+    score_arms,
+)
 from pipeline.study.trials import Trial, pool
 from tests.tiny import load_tiny
 
@@ -33,7 +39,7 @@ def trials_of(*seeds: int) -> list[Trial]:
     return [Trial(f"seed {seed}", seed, labels) for seed in seeds]
 
 
-def scored() -> tuple[list[Trial], dict[str, Any], pa.Table, ScoredLabels]:
+def scored() -> tuple[list[Trial], dict[str, Any], pa.Table, dict[str, Version]]:
     """Return a baseline that says what is given, and an arm that says what is corrected."""
     trials = trials_of(1, 2, 3)
     less = TrainingSet(np.array([1, 3]), np.where(np.arange(5) == 0, 1, TRAIN))
@@ -42,7 +48,10 @@ def scored() -> tuple[list[Trial], dict[str, Any], pa.Table, ScoredLabels]:
     for trial in trials:
         fitted[f"{trial.name} baseline"] = sure_of(GIVEN)
         fitted[f"{trial.name} prune"] = sure_of(CORRECTED)
-    test = ScoredLabels(GIVEN, CORRECTED, COUNTS)
+    test = {
+        "given": Version("test_accuracy", GIVEN, np.ones(10, bool)),
+        "corrected": Version("test_accuracy_corrected", CORRECTED, COUNTS),
+    }
     rows = score_arms(trials, arms, fitted, test)
     return trials, fitted, pa.Table.from_pylist(rows), test
 
@@ -69,6 +78,21 @@ def test_arms_are_compared_on_the_rows_that_count() -> None:
     assert corrected["mean"] == pytest.approx(1 / 7)
     for found in (given, corrected):  # around the mean of those very rows
         assert sum(found["ci95_test_set"]) / 2 == pytest.approx(found["mean"])
+
+
+def test_a_second_key_is_one_more_version_of_the_labels() -> None:
+    trials, fitted, _, test = scored()
+    more = {"corrected by second": Version("test_accuracy_corrected_second", GIVEN, COUNTS, "s")}
+    arms = {t.name: {n: TrainingSet(NOTHING, TRAIN) for n in ("baseline", "prune")} for t in trials}
+    rows = pa.Table.from_pylist(score_arms(trials, arms, fitted, test | more))
+    found = compare_arms(trials, rows, fitted, test | more)
+    assert [row["labels"] for row in found] == ["given", "corrected", "corrected by second"]
+    assert found[2]["mean"] == pytest.approx(-1 / 7)
+    assert (found[2]["key"], "key" in found[0]) == ("s", False)
+    assert compare_arms(trials, rows, fitted, test) == found[:2]
+    told = describe_test_set(test | more)
+    assert [k["flipped_by_people"] for k in told.pop("keys")] == [2, 0]
+    assert told == describe_test_set(test)
 
 
 def test_a_trial_gets_its_own_folds_alone() -> None:

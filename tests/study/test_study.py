@@ -336,6 +336,37 @@ def test_no_two_arms_draw_alike(helped: tuple[Loaded, Run]) -> None:
     assert len(set(draws)) == 6
 
 
+def test_arms_are_scored_on_each_answer_key_and_nothing_is_trained_for_it(
+    helped: tuple[Loaded, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, run = helped
+    names = artifacts.load_json(run.dataset)["class_names"]
+    rows = artifacts.load_table(run.examples).to_pylist()
+    test = [row for row in rows if row["split"] == "test"]
+    for key, said in (("all", lambda label: label), ("none", lambda label: 1 - label)):
+        with (tmp_path / f"{key}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "text", "given_label", "true_label"])
+            writer.writerows(
+                [row["id"], row["text"], names[row["label"]], names[said(row["label"])]]
+                for row in test
+            )
+    keys = [str(tmp_path / "all.csv"), str(tmp_path / "none.csv")]
+    settings = [*SETTINGS, f"evaluate.verified_labels={json.dumps(keys)}"]
+    monkeypatch.setattr(trainings, "train", None)
+    study(loaded.path, settings, run.folder.parent)
+    whole = json.loads((run.study / "study.json").read_text())
+    for arm in whole["arms"].values():
+        assert arm["test_accuracy_corrected"] == arm["test_accuracy"]
+        opposite = [1 - accuracy for accuracy in arm["test_accuracy"]]
+        assert arm["test_accuracy_corrected_none"] == pytest.approx(opposite)
+    assert [key["flipped_by_people"] for key in whole["test_set"]["keys"]] == [0, len(test)]
+    by_labels = {row["labels"] for row in whole["differences"]}
+    assert by_labels == {"given", "corrected", "corrected by none"}
+    assert any("people corrected (none)" in line for line in conclusions(whole))
+    study(loaded.path, list(SETTINGS), run.folder.parent)  # as the tests below expect it
+
+
 def test_advice_takes_as_many_seeds_as_it_needs(
     helped: tuple[Loaded, Run], capsys: pytest.CaptureFixture[str]
 ) -> None:
