@@ -16,6 +16,7 @@ from pipeline.data.scripts import language_among
 from pipeline.frame import artifacts
 from pipeline.frame.files import atomic_write
 from pipeline.frame.run import SCOPES, Run
+from pipeline.models.members import finder_of
 from pipeline.report import figures as draw
 from pipeline.report.answers import first_page
 from pipeline.report.cards import MOST_BYTES, PAGE_BYTES, make_card
@@ -113,6 +114,7 @@ def render(m: Material, drawn: Sequence[Figure]) -> str:
         groups=groups,
         class_names=m.class_names[:MOST_CHOICES],
         explained=any(s.words for scope in SCOPES for s in m.issues[scope]),
+        by_model=finder_of(m.loaded.config.finder).is_the_model,
     )
 
 

@@ -5,6 +5,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from pipeline.config.load import load_config
 from pipeline.data.prepared import load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.errors import ArtifactError
@@ -174,7 +176,17 @@ def test_without_weights_the_texts_are_shown_plain(make_toy: MakeToy) -> None:
     page = page_of(make_toy(with_weights=False))
     assert '<p class="words" dir="auto" lang="">' in page
     assert 'class="why"' not in page
-    assert "is shown for <code>fasttext</code> alone" in page
+    assert "here for <code>fasttext</code>, on the review page also for naive Bayes" in page
+
+
+def test_the_words_of_an_ensemble_are_said_to_be_of_one_judge(make_toy: MakeToy) -> None:
+    toy = make_toy()
+    assert "one judge of several" not in page_of(toy)
+    ensemble = load_config(Path("configs/imdb_ensemble.yaml")).config.finder
+    config = toy.loaded.config.model_copy(update={"finder": ensemble})
+    assert "one judge of several" in page_of(
+        replace(toy, loaded=replace(toy.loaded, config=config))
+    )
 
 
 def test_the_study_is_shown_when_there_is_one(make_toy: MakeToy) -> None:
