@@ -210,10 +210,17 @@ class TrainingData:
         rows_rng = copy.deepcopy(rng)  # entries are stored, and draw their rows, in another order
         skip_draws(rng, int(self.bags.starts[-1]))
         order = rng.permutation(len(self.labels))
-        step = max(BLOCK // batch_size, 1) * batch_size
+        step = self._block_size(batch_size)
         blocks = [order[first : first + step] for first in range(0, len(order), step)]
         for texts, entries in zip(blocks, self._read_blocks(blocks, rows_rng), strict=True):
             yield pool, self._block(texts, entries, batch_size, rng)
+
+    def count_blocks(self, batch_size: int) -> int:
+        """Return how many blocks `draw_epoch` yields."""
+        return -(-len(self.labels) // self._block_size(batch_size))
+
+    def _block_size(self, batch_size: int) -> int:
+        return max(BLOCK // batch_size, 1) * batch_size
 
     def _read_blocks(
         self, blocks: Sequence[np.ndarray], rng: np.random.Generator
@@ -279,66 +286,52 @@ def stack(pooled: Sequence[PooledBlock], *, vocabulary_size: int, batch_size: in
     Replica r's token t becomes r * vocabulary_size + t. Where a replica's last batch is shorter
     than another's, it is filled up with texts of no weight that touch nothing.
 
-    Raises:
-        ValueError: the replicas have different numbers of batches.
+    Args:
+        pooled: of each replica, all with the same number of batches.
     """
-    if len({len(block.starts) for _, block in pooled}) != 1:
-        raise ValueError("replicas trained together need the same number of batches an epoch")
-    pools = [pool for pool, _ in pooled]
-    nothing = np.zeros((1, pools[0].shape[1]), np.float32)
-    pool = np.concatenate([nothing, *pools])
-    pool_starts = 1 + np.cumsum([0, *map(len, pools[:-1])])
-    batches = []
-    for step in range(len(pooled[0][1].starts) - 1):
-        parts = [_batch(block, step, batch_size) for _, block in pooled]
-        texts = max(len(part.labels) for part in parts)
-        filled = [_fill_up(part, texts) for part in parts]
-        for r, part in enumerate(filled):
-            real = part.pool_rows >= 0
-            moved = np.where(real, part.pool_rows + pool_starts[r], 0).astype(np.int32)
-            filled[r] = part._replace(
-                ids=part.ids + np.int32(r * vocabulary_size),
-                pool_rows=moved,
-                text_of=part.text_of + np.int32(r * texts),
-            )
-        batches.append(_end_to_end(filled))
-    return pool, _end_to_end(batches)
+    pools = [np.zeros((1, pooled[0][0].shape[1]), np.float32), *(pool for pool, _ in pooled)]
+    pool_starts = np.cumsum([len(pool) for pool in pools])
+    texts = max(len(block.labels) for _, block in pooled)
+    batches = len(pooled[0][1].starts) - 1
+    text_starts = np.minimum(np.arange(batches + 1) * batch_size, texts).astype(np.int32)
+    moved = []
+    for r, (_, block) in enumerate(pooled):
+        rows = block.pool_rows + np.int32(pool_starts[r])
+        part = _fill_up(block._replace(pool_rows=rows), texts, int(text_starts[-2]))
+        text_of = np.repeat(r * np.diff(text_starts), np.diff(part.starts))  # texts of others
+        text_of += part.text_of
+        moved.append(part._replace(ids=part.ids + np.int32(r * vocabulary_size), text_of=text_of))
+    entry_starts = [part.starts.tolist() for part in moved]
+    starts = dict.fromkeys(Block._fields, [text_starts.tolist()] * len(moved))
+    starts |= dict.fromkeys(("ids", "pool_rows", "text_of"), entry_starts)
+    joined = {
+        name: np.concatenate(
+            [
+                getattr(part, name)[begin[batch] : begin[batch + 1]]
+                for batch in range(batches)
+                for part, begin in zip(moved, starts[name], strict=True)
+            ]
+        )
+        for name in Block._fields
+    }
+    joined["starts"] = np.asarray(np.sum(entry_starts, axis=0), np.int32)
+    return np.concatenate(pools), Block(**joined)
 
 
-def _batch(block: Block, step: int, batch_size: int) -> Block:
-    entries = slice(block.starts[step], block.starts[step + 1])
-    texts = slice(step * batch_size, (step + 1) * batch_size)
-    return block._replace(
-        ids=block.ids[entries],
-        pool_rows=block.pool_rows[entries],
-        text_of=block.text_of[entries],
-        starts=block.starts[step : step + 2] - block.starts[step],
-        labels=block.labels[texts],
-        weights=block.weights[texts],
-        gains=block.gains[texts],
-        mean_masks=block.mean_masks[texts],
-    )
-
-
-def _fill_up(batch: Block, texts: int) -> Block:
-    missing = np.arange(len(batch.labels), texts, dtype=np.int32)
+def _fill_up(block: Block, texts: int, last: int) -> Block:
+    """Return the block with as many texts; its last batch begins at text `last`."""
+    missing = np.arange(len(block.labels), texts, dtype=np.int32)
     if len(missing) == 0:
-        return batch
-    zeros = np.zeros(len(missing), np.int32)
+        return block
+    zeros, starts = np.zeros(len(missing), np.int32), block.starts.copy()
+    starts[-1] += len(missing)
     return Block(
-        ids=np.append(batch.ids, zeros),
-        pool_rows=np.append(batch.pool_rows, zeros - 1),
-        text_of=np.append(batch.text_of, missing),
-        starts=batch.starts + np.array([0, len(missing)], np.int32),
-        labels=np.append(batch.labels, zeros),
-        weights=np.append(batch.weights, zeros.astype(np.float32)),
-        gains=np.append(batch.gains, zeros.astype(np.float32)),
-        mean_masks=np.pad(batch.mean_masks, ((0, len(missing)), (0, 0))),
+        ids=np.append(block.ids, zeros),
+        pool_rows=np.append(block.pool_rows, zeros),
+        text_of=np.append(block.text_of, missing - np.int32(last)),
+        starts=starts,
+        labels=np.append(block.labels, zeros),
+        weights=np.append(block.weights, zeros.astype(np.float32)),
+        gains=np.append(block.gains, zeros.astype(np.float32)),
+        mean_masks=np.pad(block.mean_masks, ((0, len(missing)), (0, 0))),
     )
-
-
-def _end_to_end(blocks: Sequence[Block]) -> Block:
-    columns = [np.concatenate(column) for column in zip(*blocks, strict=True)]
-    ends = np.cumsum([block.starts[-1] for block in blocks])
-    columns[3] = np.concatenate([[0], ends]).astype(np.int32)
-    return Block(*columns)

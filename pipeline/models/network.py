@@ -1,6 +1,8 @@
 """The fastText-style network of the experiment, as a Keras model with a fast `fit`."""
 
-from collections.abc import Sequence
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -8,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.data.rows import TokenRows
-from pipeline.models.batches import CHUNK, TokenMatrix, TrainingData, stack
+from pipeline.models.batches import CHUNK, PooledBlock, TokenMatrix, TrainingData
+from pipeline.models.drawing import draw_epochs, made_ahead
 from pipeline.models.fast_step import BlockTrainer, Shape, block_trainer, mean_embeddings
 from pipeline.models.optimizer import FusedAdam
 
@@ -171,13 +174,22 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
     # On small data moving the weights to and fro takes as long as an epoch does.
     at_each_epoch = any(_look_at_weights(replica.callbacks) for replica in replicas)
     state = _LentState(trainer, networks)
-    try:
+    drawn = draw_epochs(
+        [replica.data for replica in replicas],
+        rngs,
+        epochs=len(epochs),
+        batch_size=batch_size,
+        vocabulary_size=vocabulary_size,
+    )
+    # A GPU would wait for what it eats; the cores of a CPU have other trainings to do.
+    ahead = made_ahead(drawn) if trainer.on_gpu else contextlib.nullcontext(drawn)
+    with contextlib.closing(state), ahead as blocks:
         for epoch in epochs:
             for replica in replicas:
                 replica.callbacks.on_epoch_begin(epoch)
             state.lend()
             try:
-                logs = _run_epoch(trainer, replicas, rngs, batch_size)
+                logs = _run_epoch(trainer, replicas, blocks, batch_size)
             except tf.errors.ResourceExhaustedError as error:
                 raise MemoryError(error.message) from None
             if at_each_epoch:
@@ -188,8 +200,6 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
                 replica.callbacks.on_epoch_end(epoch, log)
             if all(network.stop_training for network in networks):
                 break
-    finally:
-        state.take_back()
     for replica in replicas:
         replica.callbacks.on_train_end()
 
@@ -197,24 +207,14 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
 def _run_epoch(
     trainer: BlockTrainer,
     replicas: Sequence[Replica],
-    rngs: Sequence[np.random.Generator],
+    blocks: Iterator[PooledBlock],
     batch_size: int,
 ) -> list[dict[str, float]]:
     networks = [replica.network for replica in replicas]
     sums = np.zeros((2, len(replicas)))
-    drawn = (
-        replica.data.draw_epoch(rng, batch_size)
-        for replica, rng in zip(replicas, rngs, strict=True)
-    )
-    for blocks in zip(*drawn, strict=True):
-        rows = trainer.shape.vocabulary_size
-        pool, block = (
-            blocks[0]
-            if len(blocks) == 1
-            else stack(blocks, vocabulary_size=rows, batch_size=batch_size)
-        )
+    for pool, block in itertools.islice(blocks, replicas[0].data.count_blocks(batch_size)):
         rates = networks[0].optimizer.learning_rates(len(block.starts) - 1)
-        sums += trainer.train(pool, block, batch_size * len(blocks), rates)
+        sums += trainer.train(pool, block, batch_size * len(networks), rates)
         for network in networks:
             network.optimizer.iterations.value.assign(trainer.iterations)
     sizes = [len(replica.data.labels) for replica in replicas]
@@ -242,6 +242,9 @@ class _LentState:
                     tf.reshape(tf.concat([tf.reshape(p, [-1]) for p in parts], 0), variable.shape)
                 )
         self.is_lent = True
+
+    def close(self) -> None:
+        self.take_back()
 
     def take_back(self) -> None:
         if not self.is_lent:

@@ -1,10 +1,13 @@
 """Networks trained side by side come out as if each were trained alone."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.models.drawing import made_ahead
 from pipeline.models.fast_step import BlockTrainer, Shape
 from pipeline.models.network import FastText, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam
@@ -67,6 +70,23 @@ def test_the_sums_of_a_gpu_are_those_of_a_cpu(monkeypatch):
         trained[on_gpu] = [weight for network in networks for weight in network.get_weights()]
     for expected, weight in zip(trained[False], trained[True], strict=True):
         np.testing.assert_allclose(weight, expected, atol=2e-6)
+
+
+def test_drawing_ahead_for_a_gpu_changes_no_bit(monkeypatch):
+    losses, weights = [], []
+    for ahead in (made_ahead, contextlib.nullcontext):
+        trainer = BlockTrainer(Shape(VOCABULARY + 1, 5, CLASSES, FusedAdam().constants, 2))
+        trainer.on_gpu = True
+        monkeypatch.setattr("pipeline.models.network.block_trainer", lambda shape, t=trainer: t)
+        monkeypatch.setattr("pipeline.models.network.made_ahead", ahead)
+        networks = [new_network(seed) for seed in range(2)]
+        replicas = [as_replica(n, *new_data(50 + i, i)) for i, n in enumerate(networks)]
+        fit_replicas(replicas, batch_size=8, epochs=range(3))
+        losses.append([network.history.history["loss"] for network in networks])
+        weights.append([weight for network in networks for weight in network.get_weights()])
+    assert losses[0] == losses[1]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_too_many_for_a_gpu_is_an_error_of_memory(monkeypatch):
