@@ -1,20 +1,31 @@
-"""One file a language with planted errors: `find_label_errors` against characters and cleanlab.
+"""One file a language with planted errors: what we find, against characters and cleanlab.
 
-python -m benchmarks.languages [rows] [seeds]
+`python -m benchmarks.languages`: `find_label_errors` and, network included, `label-errors check` on
+the same texts as a CSV, nothing set. Writes languages.json.
 """
 
-import sys
+import csv
+import json
+import tempfile
+from pathlib import Path
 from random import Random
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.measure import measure, python
 from benchmarks.planted import END, GAP, LANGUAGES, plant
 from pipeline import find_label_errors
+from pipeline.frame import artifacts
+from pipeline.frame.cli import run_command
+from pipeline.frame.run import Run
+from pipeline.frame.terminal import say
 
 # fmt: off
 MORE: dict[str, dict[str, list[str]]] = {
@@ -96,18 +107,53 @@ def peer(texts: list[str], labels: list[str]) -> np.ndarray:
     return own
 
 
-def main(rows: int = 1000, seeds: int = 2) -> None:
-    print("| language | ours, AP | characters + LR, AP | difference |\n|---|---|---|---|")
+def checked(texts: list[str], labels: list[str]) -> np.ndarray:
+    """Return (n,) probability of the given label, as `label-errors check` writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("text", "label"), *zip(texts, labels, strict=True)])
+        measure([python(), "-m", "pipeline", "check", str(path)], {})
+        run = Run(Path(folder) / "label-errors" / "texts")
+        scores = artifacts.load_table(run.scores, ["given", "self_confidence"])
+        assert scores.column("given").to_pylist() == labels
+        own: np.ndarray = scores.column("self_confidence").to_numpy()
+        return own
+
+
+def languages(
+    rows: Annotated[int, typer.Option(min=100, help="Of a file.")] = 600,
+    seeds: Annotated[int, typer.Option(min=1, help="How many.")] = 2,
+    command: Annotated[bool, typer.Option(help="Also the whole command: slow.")] = True,
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
+        "results/languages"
+    ),
+) -> None:
+    """Score both against a linear model of characters, on a file of each language."""
+    output.mkdir(parents=True, exist_ok=True)
+    records: list[dict[str, Any]] = []
     for language in BANKS:
-        ours, others = [], []
         for seed in range(1, seeds + 1):
             texts, labels, wrong = file_of(language, rows, seed)
             scored = find_label_errors(texts, labels, every_row=True, progress=False)
-            ours.append(average_precision_score(wrong, -scored["self_confidence"]))
-            others.append(average_precision_score(wrong, -peer(texts, labels)))
-        a, b = np.mean(ours), np.mean(others)
-        print(f"| {language} | {a:.3f} | {b:.3f} | {a - b:+.3f} |", flush=True)
+            own = {"function": scored["self_confidence"].to_numpy()}
+            own |= {"command": checked(texts, labels)} if command else {}
+            own |= {"characters": peer(texts, labels)}
+            found = {name: float(average_precision_score(wrong, -own[name])) for name in own}
+            records.append({"language": language, "rows": rows, "seed": seed} | found)
+            (output / "languages.json").write_text(json.dumps(records, indent=1))
+    say(table_of(records))
+
+
+def table_of(records: list[dict[str, Any]]) -> str:
+    """Return the Markdown table of docs/detection.md: mean average precision."""
+    lines = [["", *BANKS], ["---"] * (len(BANKS) + 1)]
+    for name in ("function", "command", "characters"):
+        of = {each: [r[name] for r in records if r["language"] == each and name in r]
+              for each in BANKS}  # fmt: skip
+        lines.append([name, *(f"{np.mean(found):.3f}" if found else "–" for found in of.values())])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    run_command(languages)

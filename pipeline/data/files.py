@@ -41,7 +41,7 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{short(path)}: is a folder; name a file in dataset.path")
     if not path.exists():
-        raise DataError(f"{short(path)}: no such file{_nearest(path)}; correct dataset.path")
+        raise DataError(f"{short(path)}: no such file{_nearest(path)}; correct the path")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
