@@ -23,7 +23,7 @@ HELP = (
     "m TEXT note for the next decision · / TEXT search · h help · q quit"
 )
 
-MOVES = ("z", "n", "p", "r", "q")
+MOVES = ("z", "n", "p", "q")
 
 
 def review_in_terminal(queue: Queue, ranker: Ranker, *, reviewer: str) -> None:
@@ -60,12 +60,14 @@ class Session:
         self.say("Nothing left: you decided on every example.")
 
     def next_command(self, item: Item) -> str:
-        """Return what to do next; a note, a call for help or a typo changes nothing on screen."""
+        """Return what to do next; a note, `r`, help or a typo leave the screen as it is."""
         while True:
             command = self.console.input("> ").strip()
             if command in MOVES or command[:1] == "/" or self._decision(command, item):
                 return command
-            if command == "m" or command.startswith("m "):
+            if command == "r":
+                self._rank_again()
+            elif command == "m" or command.startswith("m "):
                 self.note = command[2:].strip() or self.console.input("note> ").strip()
                 self.say(f"note of the next decision: {self.note}")
             else:
@@ -75,8 +77,6 @@ class Session:
         """Do what was typed; return the item to show next."""
         if command == "z":
             return self._undo(item)
-        if command == "r":
-            return self._rank_again(item)
         if command == "n" and self._take_ranking():
             return self._first_open() or item
         if command in ("n", "p"):
@@ -189,14 +189,13 @@ class Session:
             self.ranker.problem = ""
         self.ranker.keep_up(self.queue)
 
-    def _rank_again(self, item: Item) -> Item:
+    def _rank_again(self) -> None:
         try:
             if self.ranker is None:
                 raise DataError("Nothing ranks again here.")
             self.say(self.ranker.start(self.queue))
         except DataError as error:
             self.say(str(error))
-        return item
 
     def _take_ranking(self) -> bool:
         """Put the list in its new order, if there is one; return whether there is."""
