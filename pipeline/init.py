@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -102,7 +103,14 @@ def init(
 
 
 def make_config(path: Path, data: Path, chosen: Chosen, vectors: Path | None = None) -> None:
-    """Write a config for some data, and print what was found in them.
+    """Write a config for some data, and print what was found in them; see write_new_config."""
+    write_new_config(path, data, chosen, vectors)()
+
+
+def write_new_config(
+    path: Path, data: Path, chosen: Chosen, vectors: Path | None = None
+) -> Callable[[], None]:
+    """Write a config for some data; return what tries its finder and prints what was found.
 
     Args:
         vectors: a file of vectors of the texts, which the classifier and the finder then take.
@@ -120,13 +128,20 @@ def make_config(path: Path, data: Path, chosen: Chosen, vectors: Path | None = N
     if examples is None or sample is None:
         raise DataError(f"{problem}; marked {TO_DECIDE} in {short(path)}")
     finder = load_config(path).config.finder
-    num_classes = len(examples.class_names)
+    material = [(guess, examples, sample, finder, vectors)]  # gone when told: it can be large
+    return lambda: tell_found(*material.pop())
+
+
+def tell_found(
+    guess: Guess, examples: Examples, sample: "Sample", finder: Any, vectors: Path | None
+) -> None:
+    """Print what was found in some data, and what each member of the finder is worth on them."""
     tried = try_members(
         finder,
         sample.texts,
         sample.labels,
         vectors=sample.vectors,
-        num_classes=num_classes,
+        num_classes=len(examples.class_names),
         seed=SEED,
     )
     lines = describe(guess, examples, sample.sizes)

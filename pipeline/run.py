@@ -6,7 +6,7 @@ import importlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,16 +42,23 @@ def run(
     run_stages(load_config(config, set_ or []), results, upto=upto or list(stages())[-1])
 
 
-def run_stages(loaded: Loaded, results: Path, *, upto: str) -> None:
+def nothing() -> None:
+    pass
+
+
+def run_stages(
+    loaded: Loaded, results: Path, *, upto: str, meanwhile: Callable[[], None] = nothing
+) -> None:
     """Run the stages that `upto` takes and that are out of date; after the last one, the report.
 
-    The process exits with the code of a stage that fails.
+    `meanwhile` is called before the first one, while TensorFlow is imported. The process exits
+    with the code of a stage that fails.
     """
     folder = Run(results / loaded.run)
     check_owner(loaded.path, folder)
     found = out_of_date(loaded, folder, upto)
     tell_why(found)
-    if code := run_in_turn(found, loaded, results):
+    if code := run_in_turn(found, loaded, results, meanwhile):
         sys.exit(code)
     if upto == list(stages())[-1] and not report_is_current(folder):
         from pipeline.report.__main__ import make_report
@@ -87,13 +94,19 @@ def is_news(reason: str) -> bool:
     return not reason.endswith("runs again") and reason != "has not been run"
 
 
-def run_in_turn(names: Iterable[str], loaded: Loaded, results: Path) -> int:
+def run_in_turn(
+    names: Iterable[str],
+    loaded: Loaded,
+    results: Path,
+    meanwhile: Callable[[], None] = nothing,
+) -> int:
     """Run stages in turn, each in a process of its own; return the first exit code that is not 0.
 
     A fork has imported already what this process has; those that need TensorFlow are forked from a
     process that imports it once for all of them, beside the stages before them.
     """
     if sys.platform != "linux":
+        meanwhile()
         codes = (in_new_interpreter(name, loaded, results) for name in names)
         return next(filter(None, codes), 0)
     works = {name: functools.partial(work, name, loaded, results) for name in names}
@@ -101,6 +114,7 @@ def run_in_turn(names: Iterable[str], loaded: Loaded, results: Path) -> int:
     with Nursery(functools.partial(load_code, training, loaded.config), works) as nursery:
         if training:
             nursery.start()
+        meanwhile()
         for name, each in works.items():
             code = nursery.run(name) if name in training else run_forked(each)
             if code < 0:

@@ -270,3 +270,18 @@ def test_where_a_fork_is_not_safe_a_stage_is_a_command(
     assert module.run_in_turn(["prepare"], loaded, tmp_path) == 0
     assert stages_done(capfd.readouterr().out) == ["prepare"]
     assert (Run(tmp_path / loaded.run).stage("prepare") / RECORD).exists()
+
+
+# --- while TensorFlow is imported --------------------------------------------------------------
+
+
+def test_what_is_done_meanwhile_comes_before_the_first_stage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_tiny()
+    module.run_stages(loaded, tmp_path, upto="prepare", meanwhile=lambda: print("looked at"))
+    first, *rest = capfd.readouterr().out.splitlines()
+    assert first == "looked at"
+    assert stages_done("\n".join(rest)) == ["prepare"]
+    module.run_stages(loaded, tmp_path, upto="prepare", meanwhile=lambda: print("looked at"))
+    assert "looked at" in capfd.readouterr().out

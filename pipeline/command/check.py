@@ -1,7 +1,9 @@
 """Which labels of a file are wrong, with one command and no config to edit."""
 
+import functools
 import itertools
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +40,7 @@ from pipeline.init import (
     SplitOption,
     TextOption,
     VectorsOption,
-    make_config,
+    write_new_config,
 )
 from pipeline.run import run_stages
 
@@ -85,9 +87,9 @@ def check(
     known = None if against is None else load_baseline(against)
     folder = out or (data.parent if data.name else data.absolute().parent) / FOLDER
     chosen = Chosen(text or (), label, id_column, split, classes or ())
-    config = config_for(data, folder, chosen, vectors)
+    config, tell = config_for(data, folder, chosen, vectors)
     loaded = load_config(config, set_ or [])
-    run_stages(loaded, folder, upto=list(stages())[-1])
+    run_stages(loaded, folder, upto=list(stages())[-1], meanwhile=tell)
     run = Run(folder / loaded.run)
     if top:
         print_top(run, top)
@@ -144,8 +146,10 @@ def places(loaded: Loaded, data: Path) -> PlaceOf:
     return place_of
 
 
-def config_for(data: Path, folder: Path, chosen: Chosen, vectors: Path | None = None) -> Path:
-    """Return the config for some data; it is written unless it is there.
+def config_for(
+    data: Path, folder: Path, chosen: Chosen, vectors: Path | None = None
+) -> tuple[Path, Callable[[], None]]:
+    """Return the config for some data, written unless it is there, and what tells of it.
 
     Raises:
         ConfigError: the one that is there is for other data.
@@ -155,17 +159,21 @@ def config_for(data: Path, folder: Path, chosen: Chosen, vectors: Path | None = 
         path.replace(path.with_name(f"{path.name}.old"))
         say(f"{path} is written anew; what it was is in {path.name}.old")
     if not path.exists():
-        make_config(path, data, chosen, vectors)
-        say(f"config       {path}")
-        return path
+        tell_found = write_new_config(path, data, chosen, vectors)
+
+        def tell() -> None:
+            tell_found()
+            say(f"config       {path}")
+
+        return path, tell
     known = getattr(load_config(path).config.dataset, "path", "")
     if Path(known).resolve() != data.resolve():
         raise ConfigError(
             f"{path}: is for {known}, seen from here; start from the folder it was written in, or "
             "choose another with --out"
         )
-    say(f"config       {path} (there already; delete it to look at the data afresh)")
-    return path
+    there = f"config       {path} (there already; delete it to look at the data afresh)"
+    return path, functools.partial(say, there)
 
 
 def print_top(run: Run, count: int) -> None:

@@ -108,8 +108,8 @@ def table_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
         yield writer
 
 
-def table_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a table in order, ROW_GROUP of them at a time."""
+def table_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table in order, ROW_GROUP of them at a time; None: every column."""
     with reading(path), pq.ParquetFile(path) as file:
         yield from file.iter_batches(ROW_GROUP, columns=columns)
 

@@ -25,20 +25,22 @@ def test_a_config_is_written_once_and_kept_as_it_was_edited(
     tickets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tickets.parent / "label-errors"
-    path = config_for(tickets, folder, Chosen())
+    path, _ = config_for(tickets, folder, Chosen())
     assert path == folder / "tickets.yaml"
     edited = path.read_text(encoding="utf-8").replace("seed: 123456", "seed: 7")
     path.write_text(edited, encoding="utf-8")
     capsys.readouterr()
-    assert config_for(tickets, folder, Chosen()) == path
+    again, tell = config_for(tickets, folder, Chosen())
+    assert again == path
+    tell()
     assert "there already" in capsys.readouterr().out
     assert load_config(path).config.seed == 7
 
-    assert config_for(tickets, folder, Chosen(text=["message"], label="queue")) == path
+    assert config_for(tickets, folder, Chosen(text=["message"], label="queue"))[0] == path
     assert load_config(path).config.seed == 123456
     assert (folder / "tickets.yaml.old").read_text(encoding="utf-8") == edited
 
-    assert config_for(tickets, folder, Chosen(classes=["found"])) == path
+    assert config_for(tickets, folder, Chosen(classes=["found"]))[0] == path
     assert load_config(path).config.dataset.classes == "found"
 
 

@@ -328,7 +328,7 @@ def test_a_label_changed_in_argilla_is_a_decision(queue, tmp_path):
 def test_every_format_says_itself_what_it_is():
     assert {name for name, row in formats().items() if row.read} == set(MODULES)
     read_only = {name for name, row in formats().items() if not row.read}
-    assert read_only == {"cleanlab", "dataset", "spacy"}
+    assert read_only == {"cleanlab", "dataset", "issues", "spacy"}
     assert [name for name, row in formats().items() if row.push] == ["huggingface"]
     assert all(row.does for row in formats().values())
 
