@@ -19,6 +19,7 @@ from pipeline.frame.messages import short, shown, some
 from pipeline.frame.run import Run
 
 MOST_VOTES = 9  # digits of a count
+AHEAD = "other > given votes"
 
 
 class Verified(NamedTuple):
@@ -64,11 +65,10 @@ class Verified(NamedTuple):
         flipped = f"other >= {need} votes" if same else "other > half the votes"
         if same and need == 1 and (self.is_doubted == self.is_flipped).all():
             return {"another label": self.is_flipped}
-        ahead = "other > given votes"
         return {
             doubted: self.is_doubted,
             flipped: self.is_flipped,
-            ahead: np.asarray(self.guessed > self.given),
+            AHEAD: np.asarray(self.guessed > self.given),
         }
 
     def categories(self) -> dict[str, np.ndarray]:

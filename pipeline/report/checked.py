@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.report.numbers import percent, span
+from pipeline.issues.answer_keys import AHEAD
+from pipeline.report.numbers import span
 from pipeline.report.tables import Table
 
 Found = dict[str, Any]
@@ -15,12 +16,12 @@ def answer_keys(metrics: Found) -> dict[str, Found]:
     return first.get("keys") or ({"": first} if first else {})
 
 
-def key_curves(metrics: Found) -> dict[str, Found]:
+def key_curves(metrics: Found) -> tuple[dict[str, Found], str]:
     """Return what precision at rank is drawn of: each definition of one key, or one of each."""
     keys = answer_keys(metrics)
-    if len(keys) == 1:
-        return dict(keys[""]["definitions"])
-    return {name: _strictest(found["definitions"]) for name, found in keys.items()}
+    if len(keys) > 1:
+        return {name: _strictest(found["definitions"]) for name, found in keys.items()}, "keys"
+    return keys[""]["definitions"] if keys else {}, "definitions of an error"
 
 
 def _strictest(definitions: Found) -> Found:
@@ -30,29 +31,34 @@ def _strictest(definitions: Found) -> Found:
 
 
 def key_table(metrics: Found) -> Table:
-    """Return a row for each key and definition of an error."""
+    """Return a row for each definition of an error and key; keys of one definition together."""
     head = ["an error is", "of judged", "of issues shown", "of the first", "average precision"]
-    rows = []
-    for name, found in answer_keys(metrics).items():
-        for words, scored in _scored(found):
-            rows.append(
-                [
-                    f"{name}: {words}" if name else words,
-                    percent(scored["base_rate"]),
-                    f"{scored['confirmed']:,} of {found['shown']:,}"
-                    if "confirmed" in scored
-                    else "–",
-                    _first(scored),
-                    _interval(scored["average_precision"]),
-                ]
-            )
+    scored = [
+        (place, name, words, found["shown"], scores)
+        for name, found in answer_keys(metrics).items()
+        for place, words, scores in _scored(found)
+    ]
+    rows = [
+        [
+            f"{words} ({name})" if name else words,
+            f"{scores['base_rate']:.0%}",
+            f"{scores['confirmed']:,} of {shown:,}" if "confirmed" in scores else "–",
+            _first(scores),
+            _interval(scores["average_precision"]),
+        ]
+        for _, name, words, shown, scores in sorted(scored, key=lambda row: row[0])
+    ]
     return {"head": head, "rows": rows}
 
 
-def _scored(found: Found) -> Iterator[tuple[str, Found]]:
-    yield from found["definitions"].items()
-    if found.get("graded") and len(found["definitions"]) > 1:  # with one vote a row it is the same
-        yield "by the share of votes against it", found["graded"]
+def _scored(found: Found) -> Iterator[tuple[int, str, Found]]:
+    """Yield (place in the table, words, scores) of each definition."""
+    definitions = found["definitions"]
+    for words, scores in definitions.items():
+        ahead = 2 if words == AHEAD else 1
+        yield 0 if words.startswith("given") else ahead, words, scores
+    if found.get("graded") and len(definitions) > 1:  # with one vote a row it is the same
+        yield 3, "by the share of votes against it", found["graded"]
 
 
 def _first(scored: Found) -> str:
@@ -61,11 +67,10 @@ def _first(scored: Found) -> str:
     if not ranks:
         return "–"
     rank = ranks[-1]
-    text = f"{int(rank):,}: {percent(scored['precision_at'][rank])}"
-    if ends := scored.get("precision_ci95"):
-        text += f" [{', '.join(percent(end) for end in ends[rank])}]"
+    low, high = scored["precision_ci95"][rank]
+    text = f"{int(rank):,}: {scored['precision_at'][rank]:.0%} [{low:.0%}, {high:.0%}]"
     low, high = scored["precision_band"][rank]
-    return f"{text}; judged or not {percent(low)} to {percent(high)}"
+    return f"{text}; judged or not {low:.0%} to {high:.0%}"
 
 
 def _interval(scored: Found | None) -> str:

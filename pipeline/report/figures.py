@@ -261,11 +261,12 @@ def precision_at_rank(hits: np.ndarray, *, of_what: str) -> Figure:
     return chart.figure("precision_at_rank", title, f"All {len(hits):,}: {precision[-1]:.1%}.")
 
 
-def precision_checked(scored: dict[str, Any]) -> Figure | None:
+def precision_checked(scored: dict[str, Any], over: str) -> Figure | None:
     """Return the share of the first k judged issues that people confirmed.
 
     Args:
         scored: by definition of an error, or by answer key, each with precision_at {k: share}.
+        over: which of the two, in words.
     """
     curves = {
         name: {int(k): share for k, share in found["precision_at"].items()}
@@ -292,6 +293,6 @@ def precision_checked(scored: dict[str, Any]) -> Figure | None:
     high = max(share_interval(round(share * at), at)[1] for share in shares)
     title = (
         f"People confirm {low:.0%} to {high:.0%} of the first {at} they were shown (95%, over "
-        "the definitions of an error)"
+        f"the {over})"
     )
-    return chart.figure("precision_checked", title, "One line per definition of an error.")
+    return chart.figure("precision_checked", title, f"One line for each of the {over}.")

@@ -76,7 +76,7 @@ def draw_figures(m: Material) -> list[Figure]:
         draw.confusion(counts, m.class_names),
         draw.self_confidence(m.pred_probs[np.arange(len(given)), given], flagged),
         draw.class_ranges(health["classes"], estimated.get("range95"), len(given)),
-        draw.precision_checked(key_curves(metrics)),
+        draw.precision_checked(*key_curves(metrics)),
         *(study_figures(m.study) if m.study else []),
     ]
     if m.run.truth.exists() and len(flagged):

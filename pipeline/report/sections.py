@@ -51,18 +51,19 @@ def table(
     found: tables.Table | None,
     *,
     is_long: bool = False,
+    is_broad: bool = False,
     on_screen: bool = False,
     search: str = "",
 ) -> list[Part]:
     """Return a table, nothing without rows.
 
-    is_long: may be broken over pages. on_screen: and not on paper. search: what its rows can be
-    searched for.
+    is_long: may be broken over pages. is_broad: takes the width of the page. on_screen: and not
+    on paper. search: what its rows can be searched for.
     """
     if not found or not found["rows"]:
         return []
-    how = {"caption": caption, "is_long": is_long, "on_screen": on_screen, "search": search}
-    return [Part("table", found | how)]
+    how = {"is_long": is_long, "is_broad": is_broad, "on_screen": on_screen, "search": search}
+    return [Part("table", found | how | {"caption": caption})]
 
 
 def rows(
@@ -238,7 +239,7 @@ def study(m: Material) -> Section | None:
         [
             Part("lines", conclusions(m.study | {"differences": as_given})),
             figures("study_"),
-            *table("On the labels of each answer key", study_table(m.study)),
+            *table("On the labels of each answer key", study_table(m.study), is_broad=True),
             *rows("Stability over seeds", tables.stability_table(m.study), ("measure", "value")),
         ],
         f"{len(m.study['seeds'])} seeds",
@@ -284,7 +285,7 @@ def checked(m: Material) -> Section | None:
         "Labels people checked",
         intro,
         [
-            *table("What people confirm of our order", key_table(m.metrics)),
+            *table("What people confirm of our order", key_table(m.metrics), is_broad=True),
             Part("lines", key_lines(m.metrics)),
             figures("precision_checked"),
         ],

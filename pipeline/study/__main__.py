@@ -7,6 +7,7 @@ import typer
 
 from pipeline.compute.trainings import Trainings, training_engine
 from pipeline.config.load import Loaded, load_config
+from pipeline.data.prepared import load_labels
 from pipeline.frame import artifacts
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.errors import ArtifactError, ConfigError
@@ -17,10 +18,11 @@ from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, without_leftovers
 from pipeline.issues.comparison import FEWEST_SEEDS
 from pipeline.models.training import Training
+from pipeline.study.advice import too_little
 from pipeline.study.conclusions import conclusions
 from pipeline.study.detection import run_noise
 from pipeline.study.parts import save_part, tell_others
-from pipeline.study.seeds import run_seeds
+from pipeline.study.seeds import run_seeds, why_unfit
 
 
 def study(
@@ -40,6 +42,10 @@ def study(
         if reason := state.reason(stage):
             raise ArtifactError(f"{stage}: {reason}; run `make crossval` first")
     name = "noise" if noise else "study"
+    if advise and (problem := why_no_advice(loaded, run)):
+        with StageProgress(name) as progress:
+            progress.say(problem)
+        return
     parts = (loaded.config.vectorize, loaded.config.model, loaded.config.compute)
     with (
         locked(run),
@@ -57,6 +63,13 @@ def study(
         told = part["advice"]["words"] if advise else conclusions(whole)
         for line in [*told, *tell_others(others)]:
             progress.say(line)
+
+
+def why_no_advice(loaded: Loaded, run: Run) -> str:
+    """Return why trainings would end in no advice, before any is made; "" if they may not."""
+    given = loaded.config.study
+    tests = len(load_labels(run).rows("test"))
+    return too_little(given.arms, seeds=len(given.seeds), tests=tests, unfit=why_unfit(run))
 
 
 def kept_at(run: Run, training: Training) -> Path:

@@ -1,5 +1,6 @@
 """What to do with the suspected labels, in words, with the reason and how sure it is."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,8 @@ def advise(
         wanted_seeds: how many seeds there are in all, for the words.
     """
     names = [name for name in tried if ARMS[name].advice]
-    if problem := _cannot_tell(tried, names, unfit):
+    seeds, tests = next(iter(tried.values())).right.shape
+    if problem := too_little(tried, seeds=seeds, tests=tests, unfit=unfit):
         return {"recommend": None, "words": [problem], "settled": bool(unfit), "arms": {}}
     alpha = 0.05 / len(names)  # Bonferroni: the best of several is picked
     spreads = {n: spread_of(tried[n].right, tried[BASELINE].right) for n in names}
@@ -45,7 +47,7 @@ def advise(
     recommend: str | None = best
     if not shown:
         recommend, words = _without_gain(tried, spreads, best, alpha, issue_share)
-    words.append(_say_settled(settled, tried[BASELINE].right.shape[0], wanted_seeds))
+    words.append(_say_settled(settled, seeds, wanted_seeds))
     return {
         "recommend": recommend,
         "words": words,
@@ -61,22 +63,26 @@ def advise(
     }
 
 
-def _cannot_tell(tried: dict[str, Tried], names: list[str], unfit: str) -> str:
-    """Return why nothing is recommended, and how much would do; "" if something can be."""
-    if unfit:
-        return f"nothing is recommended: the finder is not fit to judge these labels ({unfit})"
-    if BASELINE not in tried or not names:
-        arms = ", ".join(name for name in ARMS if ARMS[name].advice)
-        return f"nothing is recommended: study.arms needs {BASELINE} and some of {arms}"
-    seeds, tests = tried[BASELINE].right.shape
+def too_little(arms: Collection[str], *, seeds: int, tests: int, unfit: str = "") -> str:
+    """Return why nothing can be recommended whatever comes out, and how much would do, or "".
+
+    Args:
+        arms: that are tried. seeds, tests: how many there are, of test examples too.
+    """
+    reasons = [f"the finder is not fit to judge these labels ({unfit})"] if unfit else []
+    advised = [name for name in ARMS if ARMS[name].advice]
+    if BASELINE not in arms or not set(advised) & set(arms):
+        reasons.append(f"study.arms needs {BASELINE} and some of {', '.join(advised)}")
     if seeds < FEWEST_SEEDS:
-        return f"nothing is recommended: {seeds} seed(s), and {FEWEST_SEEDS} are needed"
-    if tests < FEWEST_TESTS:
-        return (
-            f"nothing is recommended: {tests} test examples, and even a large difference takes "
-            f"{FEWEST_TESTS}; to see one of {MATTERS:.0%} takes thousands"
+        reasons.append(
+            f"{seeds} seed{'s' if seeds > 1 else ''} and {FEWEST_SEEDS} would do (study.seeds)"
         )
-    return ""
+    if tests < FEWEST_TESTS:
+        reasons.append(
+            f"{tests} test examples, and {FEWEST_TESTS} would do for a large difference; to see "
+            f"one of {MATTERS:.0%} takes thousands"
+        )
+    return f"nothing is recommended: {'; '.join(reasons)}" if reasons else ""
 
 
 def _is_settled(

@@ -119,11 +119,11 @@ def run_seeds(
 
 
 def why_unfit(run: Run) -> str:
-    """Return why the finder cannot judge, "" if it can or nobody has asked."""
+    """Return why the finder cannot judge and what helps, "" if it can or nobody has asked."""
     if not run.health.exists():
         return ""
     fitness = artifacts.load_json(run.health)["fitness"]
-    return "; ".join(reason["why"] for reason in fitness["reasons"])
+    return "; ".join(f"{r['why']}: {r['remedy']}" for r in fitness["reasons"])
 
 
 def describe_test_set(test: dict[str, Version]) -> dict[str, Any]:

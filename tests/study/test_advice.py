@@ -57,8 +57,9 @@ def test_what_a_small_test_set_cannot_show_is_not_denied() -> None:
 @pytest.mark.parametrize(
     ("arms", "unfit", "words"),
     [
-        (tried(n=24, prune=0.02), "", "24 test examples"),
-        (tried(seeds=2, prune=0.02), "", "2 seed"),
+        (tried(n=24, prune=0.02), "", "24 test examples, and 50 would do"),
+        (tried(seeds=2, prune=0.02), "", "2 seeds and 3 would do"),
+        (tried(seeds=1, n=24, prune=0.02), "", "1 seed and 3 would do (study.seeds); 24 test"),
         (tried(), "", "study.arms needs baseline and some of prune"),
         (tried(prune=0.02), "it is right about half", "not fit to judge"),
     ],

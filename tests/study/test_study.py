@@ -384,3 +384,25 @@ def test_advice_takes_as_many_seeds_as_it_needs(
     cells = {(cell["kind"], cell["rate"]): cell["recommend"] for cell in whole["noise_advice"]}
     assert set(cells) == {("uniform", 0), ("uniform", 0.3)}
     assert cells["uniform", 0.3] is not None
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("study.seeds=[1,2]", "2 seeds and 3 would do (study.seeds)"),
+        ("study.arms=[prune,random_prune]", "study.arms needs baseline"),
+    ],
+)
+def test_where_no_advice_can_come_of_it_nothing_is_trained(
+    helped: tuple[Loaded, Run],
+    more: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loaded, run = helped
+    before = (run.study / "study.json").read_bytes()
+    monkeypatch.setattr("pipeline.study.__main__.training_engine", None)
+    study(loaded.path, [*SETTINGS, more], run.folder.parent, advise=True)
+    assert f"nothing is recommended: {words}" in capsys.readouterr().out.replace("\n", " ")
+    assert (run.study / "study.json").read_bytes() == before
