@@ -195,8 +195,8 @@ def compared(m: Material) -> Section | None:
     """Return what changed since another run, None where none was named."""
     if m.compared is None:
         return None
-    head = ["figure", m.compared["first"], "this run", "difference"]
-    found = {"head": head, "rows": figure_rows(m.compared["figures"])}
+    head = ["figure", "then", "now", "difference"]  # short: a telephone shows all four
+    found: tables.Table = {"head": head, "rows": figure_rows(m.compared["figures"])}
     parts = table("Figures of both runs", found)
     for kind, words in (
         ("gone", "Gone: listed then, and not now"),
