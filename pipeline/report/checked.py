@@ -67,8 +67,9 @@ def _first(scored: Found) -> str:
     if not ranks:
         return "–"
     rank = ranks[-1]
-    low, high = scored["precision_ci95"][rank]
-    text = f"{int(rank):,}: {scored['precision_at'][rank]:.0%} [{low:.0%}, {high:.0%}]"
+    text = f"{int(rank):,}: {scored['precision_at'][rank]:.0%}"
+    if ends := scored.get("precision_ci95"):  # none in a run of an earlier version
+        text += f" [{ends[rank][0]:.0%}, {ends[rank][1]:.0%}]"
     low, high = scored["precision_band"][rank]
     return f"{text}; judged or not {low:.0%} to {high:.0%}"
 

@@ -115,8 +115,8 @@ def _say_arm(
             against = spread_of(tried[best].right, tried[control].right)
             own = spread_of(tried[control].right, tried[BASELINE].right)
             words.append(
-                f"of this {own.mean:+z.4f} comes from {ARMS[control].words}; against that "
-                f"{best} has {_signed(against, 0.05)}"
+                f"its control, {ARMS[control].words}: {own.mean:+z.4f} against everything; against "
+                f"that {best} has {_signed(against, 0.05)}"
             )
     alike = [
         name
@@ -128,8 +128,8 @@ def _say_arm(
     if alike:
         words.append(f"as good, as far as this can tell: {', '.join(alike)}")
     before, after = (float(tried[name].log_loss.mean()) for name in (BASELINE, best))
-    change = "better" if after < before else "worse, so calibrate what you use"
-    words.append(f"its probabilities are {change}: log loss {before:.4f} to {after:.4f}")
+    change = "better" if after < before else "worse, which cleanlearn.calibrate=true mends"
+    words.append(f"its probabilities as trained are {change}: log loss {before:.4f} to {after:.4f}")
     return words
 
 

@@ -263,6 +263,17 @@ def test_what_an_answer_key_says_is_a_section(make_toy: MakeToy) -> None:
     assert "1,310 test labels judged by 2 votes each (another 328)" in page
 
 
+def test_an_answer_key_of_an_earlier_version_is_shown(make_toy: MakeToy) -> None:
+    toy, found = make_toy(), checked(100)
+    del (
+        found["votes"],
+        found["categories"],
+        found["definitions"]["other >= 2 votes"]["precision_ci95"],
+    )
+    toy.metrics["verified"] = found
+    assert "50: 40%; judged or not 32% to 52%" in page_of(toy)
+
+
 def test_several_answer_keys_stand_side_by_side(make_toy: MakeToy) -> None:
     toy, counts = make_toy(), {"both": 80, "first": 20, "second": 3}
     keys = {"mturk": checked(100), "second <b>": checked(90)}

@@ -31,8 +31,8 @@ def test_the_best_arm_is_recommended_with_its_reason_and_its_control() -> None:
     assert found["settled"]
     text = "\n".join(found["words"])
     assert "against training on everything" in text
-    assert "comes from the same weights shuffled within each class" in text
-    assert "worse, so calibrate" in text
+    assert "its control, the same weights shuffled within each class: +0.0200 against" in text
+    assert "worse, which cleanlearn.calibrate=true mends" in text
     assert set(found["arms"]) == {"prune", "weight"}
     low, high = found["arms"]["weight"]["interval"]
     assert low < 0.03 < high
