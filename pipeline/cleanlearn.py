@@ -22,7 +22,7 @@ from pipeline.frame.run import Run
 from pipeline.frame.section import imported
 from pipeline.frame.stage import Context, Stage
 from pipeline.frame.tensorflow import choose_device, load_tensorflow
-from pipeline.issues.arms import ARMS, NOTHING, TrainingSet
+from pipeline.issues.arms import ARMS, NOTHING, PRUNE, TrainingSet
 from pipeline.issues.gate import check_pruning
 from pipeline.models.folds import load_fold
 from pipeline.models.learned import arrays_of
@@ -42,9 +42,10 @@ def cleanlearn(context: Context) -> None:
     """Train without the label issues, predict test, and write both deployable models."""
     run, config = context.run, context.config
     labels, fit_to_judge = load_labels(run), is_fit_to_judge(context)
-    rows, arm = labels.rows("train"), config.cleanlearn.arm if fit_to_judge else "prune"
+    rows, arm = labels.rows("train"), config.cleanlearn.arm if fit_to_judge else PRUNE
+    by_cleanlab = ARMS[arm].is_cleanlearning
     issues = issue_positions(run, rows) if fit_to_judge else NOTHING
-    listed = issues if arm == "prune" else NOTHING
+    listed = issues if by_cleanlab else NOTHING
     given, class_names = labels.given[rows], load_class_names(run)
     check_pruning(given, listed, class_names, max_fraction=config.cleanlearn.max_pruned_fraction)
     if row_of(config.model).tensorflow:
@@ -56,7 +57,7 @@ def cleanlearn(context: Context) -> None:
     def on_epoch(epoch: int, loss: float) -> None:
         context.progress.update(epoch, epochs, f"epoch {epoch}, loss {loss:.3f}")
 
-    if fit_to_judge and arm == "prune":
+    if fit_to_judge and by_cleanlab:
         classifier, cleaned = train_pruned(run, config, given, listed, on_epoch)
     else:
         chosen = TrainingSet(NOTHING, given)
@@ -71,7 +72,7 @@ def cleanlearn(context: Context) -> None:
     artifacts.save_json(run.training, told)
     lost = len(cleaned.held_out)
     pruned = f"trained without {lost:,} of {len(given):,} examples"
-    context.progress.say(pruned if arm == "prune" else f"trained by {ARMS[arm].doing}")
+    context.progress.say(pruned if by_cleanlab else f"trained by {ARMS[arm].doing}")
     if weights := told["class_weights"]:
         name, most = max(weights.items(), key=lambda item: item[1])
         context.progress.say(f"class weights up to {most:.2f} ({shown(name)})")
@@ -151,7 +152,8 @@ def save_results(
 def code(config: Config) -> list[str]:
     """Return the code that the config chooses."""
     kind = kind_of(config.vectorize)
-    return [*code_of_model(config.model), kind.load, kind.deploy]
+    arm = ARMS[config.cleanlearn.arm]
+    return [*code_of_model(config.model), kind.load, kind.deploy, *arm.code]
 
 
 STAGE = Stage(

@@ -189,7 +189,7 @@ def describe_training(
     if config.cleanlearn.calibrate:
         temperatures = fit_temperatures(run, config, labels, both)
     class_names, by_class = load_class_names(run), {}
-    if arm == "prune" and cleaned.weights is not None:
+    if ARMS[arm].is_cleanlearning and cleaned.weights is not None:
         by_class = dict(zip(given.tolist(), cleaned.weights.tolist(), strict=True))
     return {
         "arm": arm,

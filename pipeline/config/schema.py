@@ -1,25 +1,20 @@
 """The sections of a config as types: every key, its kind and its range, and no defaults."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.compute.sections import Compute
 from pipeline.data.sources import Dataset, find_dataset_contradictions
 from pipeline.frame.section import Name, Section, about
-from pipeline.issues.arms import ARMS
-from pipeline.issues.sections import BATCHED_FILTERS, Cleanlearn, Evaluate, FindIssues
+from pipeline.issues.arms import ArmName, Cleanlearn
+from pipeline.issues.sections import BATCHED_FILTERS, Evaluate, FindIssues
 from pipeline.models.members import Finder, ModelFinder
 from pipeline.models.sections import Crossval
 from pipeline.models.table import Model, Vectorize, row_of
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seeds = Annotated[list[Seed], Field(min_length=1)]
-
-if TYPE_CHECKING:
-    ArmName = str
-else:
-    ArmName = Literal[tuple(ARMS)]
 
 
 class Noise(Section):

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.compute.trial import suggest_finder
 from pipeline.data.examples import Examples
-from pipeline.issues.arms import ARMS
+from pipeline.issues.arms import ARMS, PRUNE
 from pipeline.models.members import MODEL, VECTORS
 from pipeline.models.tokens import split_words
 
@@ -60,7 +60,7 @@ def suggest_values(
         "finder": settings["finder"] if vectors is None else with_vectors(settings, vectors),
         "find_issues": FIND_ISSUES,
         "cleanlearn": {
-            "arm": "prune",
+            "arm": PRUNE,
             "max_pruned_fraction": 0.5,
             "even_if_unfit": False,
             "same_updates": True,
@@ -77,7 +77,7 @@ def suggest_values(
         },
         "study": {
             "seeds": [1, 2, 3, 4, 5],
-            "arms": [name for name in ARMS if name != "human"],
+            "arms": [name for name, arm in ARMS.items() if not arm.asks_people],
             "noise": {
                 "rates": [0, 0.1, 0.2],
                 "kinds": ["uniform", "class_dependent"],

@@ -32,6 +32,7 @@ DECIDE_NOTHING = tuple(
 # They only choose: a stage names the code that its config chose.
 TABLES = {
     (f"{PACKAGE}.data.sources", "SOURCES"),
+    (f"{PACKAGE}.issues.arms", "ARMS"),
     (f"{PACKAGE}.models.table", "CLASSIFIERS"),
     (f"{PACKAGE}.models.table", "INPUTS"),
     (f"{PACKAGE}.models.members", "FINDERS"),

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 
+from pipeline.frame.section import Section, about
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.sections import FindIssues
 
@@ -126,7 +127,9 @@ class Arm:
 
     make: its training set. words: what it is called in a sentence. controls: the arms that do as
     much without looking at whose label is suspected. advice: what it asks a user to do, "" for an
-    arm that is only compared with. doing: what a sentence about the issues calls it.
+    arm that is only compared with. doing: what a sentence about the issues calls it. option: what
+    `cleanlearn.arm` says of it, "" for an arm that stage does not train. asks_people: whether it
+    needs decisions of people.
     """
 
     make: Callable[[Suspicion], TrainingSet | None]
@@ -134,17 +137,30 @@ class Arm:
     controls: tuple[str, ...] = ()
     advice: str = ""
     doing: str = ""
+    option: str = ""
+    asks_people: bool = False
+
+    @property
+    def is_cleanlearning(self) -> bool:
+        """Return whether its training is the one of cleanlab's CleanLearning."""
+        return self.make is prune
+
+    @property
+    def code(self) -> list[str]:
+        """Return the code that decides how it trains, as "module:function"."""
+        return [f"{__name__}:{Arm.__name__}", f"{self.make.__module__}:{self.make.__name__}"]
 
 
-BASELINE = "baseline"
+BASELINE, PRUNE = "baseline", "prune"
 ARMS = {
     BASELINE: Arm(train_on_everything, "training on everything"),
-    "prune": Arm(
+    PRUNE: Arm(
         prune,
         "CleanLearning",
         ("random_prune",),
         "train without the issues (CleanLearning; cleanlearn.arm=prune)",
         "training without them",
+        "without the issues",
     ),
     "random_prune": Arm(prune_at_random, "dropping the same number at random"),
     "relabel": Arm(
@@ -153,6 +169,7 @@ ARMS = {
         ("random_relabel",),
         "train with the labels that issues_train.csv suggests (cleanlearn.arm=relabel)",
         "training on the suggested labels",
+        "as suggested",
     ),
     "random_relabel": Arm(relabel_at_random, "moving as many labels at random"),
     "weight": Arm(
@@ -162,6 +179,7 @@ ARMS = {
         "train on everything, each example weighted by the probability of its label in "
         "crossval/pred_probs_train.npy (cleanlearn.arm=weight)",
         "weighting each text by the quality of its label",
+        "by the probability of the label",
     ),
     "shuffled_weight": Arm(shuffle_weights, "the same weights shuffled within each class"),
     "soft": Arm(
@@ -171,11 +189,39 @@ ARMS = {
         "train on everything, each label half the given one and half what "
         "crossval/pred_probs_train.npy says (cleanlearn.arm=soft)",
         "training on labels softened by the finder",
+        "half given, half the finder's",
     ),
     "shuffled_soft": Arm(shuffle_softness, "as soft labels of others of the class"),
     "distil": Arm(distil, "the finder's probabilities alone"),
-    "human": Arm(follow_people, "training on the labels people corrected"),
+    "human": Arm(follow_people, "training on the labels people corrected", asks_people=True),
 }
+OPTIONS = " | ".join(f"{name}: {arm.option}" for name, arm in ARMS.items() if arm.option)
+
+if TYPE_CHECKING:
+    ArmName = str
+    CleaningArm = str
+else:
+    ArmName = Literal[tuple(ARMS)]
+    CleaningArm = Literal[tuple(name for name, arm in ARMS.items() if arm.option)]
+
+
+class Cleanlearn(Section):
+    arm: Annotated[CleaningArm, about(f"{OPTIONS}; make advise says which pays")] = PRUNE
+    max_pruned_fraction: Annotated[
+        float, about("stop when more of the training set than this would be left out", gt=0, le=1)
+    ]
+    even_if_unfit: Annotated[
+        bool, about("prune by a finder that is not fit to judge these labels")
+    ] = False
+    same_updates: Annotated[
+        bool, about("smaller batches, so that fewer examples take as many steps as all do")
+    ] = False
+    max_class_weight: Annotated[
+        float | None, about("cleanlab's class weights at most; 1: none, null: any", ge=1)
+    ] = None
+    calibrate: Annotated[
+        bool, about("bring both models to honest probabilities by one temperature each")
+    ] = False
 
 
 def comparisons(names: Collection[str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The sections `find_issues`, `cleanlearn` and `evaluate` of a config as types."""
+"""The sections `find_issues` and `evaluate` of a config as types."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,31 +42,6 @@ class FindIssues(Section):
     def filter_options(self) -> dict[str, Any]:
         """Return the arguments of cleanlab.filter.find_label_issues, apart from the ranking."""
         return self.model_dump(exclude={"return_indices_ranked_by", "neighbors", "batch_size"})
-
-
-class Cleanlearn(Section):
-    arm: Annotated[
-        Literal["prune", "weight", "relabel", "soft"],
-        about(
-            "prune: without the issues | weight: by the probability of the label | relabel: as "
-            "suggested | soft: half given, half the finder's; make advise says which pays"
-        ),
-    ] = "prune"
-    max_pruned_fraction: Annotated[
-        float, about("stop when more of the training set than this would be left out", gt=0, le=1)
-    ]
-    even_if_unfit: Annotated[
-        bool, about("prune by a finder that is not fit to judge these labels")
-    ] = False
-    same_updates: Annotated[
-        bool, about("smaller batches, so that fewer examples take as many steps as all do")
-    ] = False
-    max_class_weight: Annotated[
-        float | None, about("cleanlab's class weights at most; 1: none, null: any", ge=1)
-    ] = None
-    calibrate: Annotated[
-        bool, about("bring both models to honest probabilities by one temperature each")
-    ] = False
 
 
 class PublishedFigure(Section):

@@ -27,8 +27,8 @@ NEAR = 1e-3  # how far from what the fold said probabilities may be
 
 
 def is_explained(config: Any) -> bool:
-    """Return whether the model of a config is one of counts."""
-    return bool(row_of(config.model).inputs == config.vectorize.kind == "counts")
+    """Return whether the model of a config is linear in counts of words."""
+    return row_of(config.model).is_linear_in_counts
 
 
 def split_counted(text: str, options: Counts) -> list[Piece]:

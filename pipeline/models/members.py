@@ -124,13 +124,15 @@ class FileFinder(Section):
 class FinderKind:
     """All there is to know of one way to judge the labels.
 
-    judge: "module:function", see pipeline.compute.finders. before: what is done before any
-    training, "module:function". paths: the keys of the section that name files. is_the_model:
-    whether what is known of the model holds for the finder.
+    judge: "module:function", see pipeline.compute.finders. words: what it is called, with {model},
+    {finder} and {members}, those that count. before: what is done before any training,
+    "module:function". paths: the keys of the section that name files. is_the_model: whether what is
+    known of the model holds for the finder.
     """
 
     section: type[Section]
     judge: str
+    words: str
     before: str = ""
     paths: tuple[str, ...] = ()
     is_the_model: bool = False
@@ -139,13 +141,24 @@ class FinderKind:
 FINDERS = {
     chosen_by(row.section, "by"): row
     for row in (
-        FinderKind(ModelFinder, "pipeline.compute.finders:by_model", is_the_model=True),
+        FinderKind(
+            ModelFinder,
+            "pipeline.compute.finders:by_model",
+            "the model itself ({model.name})",
+            is_the_model=True,
+        ),
         FinderKind(
             EnsembleFinder,
             "pipeline.compute.finders:by_ensemble",
+            "an ensemble ({members})",
             before="pipeline.compute.finders:before_trainings",
         ),
-        FinderKind(FileFinder, "pipeline.compute.finders:by_file", paths=("path",)),
+        FinderKind(
+            FileFinder,
+            "pipeline.compute.finders:by_file",
+            "the probabilities in {finder.path}",
+            paths=("path",),
+        ),
     )
 }
 

@@ -121,8 +121,9 @@ class Classifier:
     seed=, callbacks=). inputs: the kind of `vectorize` it takes, "" for any. tensorflow: whether
     a training takes it. fast: whether a model of this section is trained block by block, its
     inputs on disk, and several as one. explained: whether what it makes of a text is a sum over
-    words, so that the weights of every fold are kept. check: called before any training. code:
-    what else decides the result, "module:function".
+    words, so that the weights of every fold are kept. is_linear_in_counts: whether what a word did
+    follows from its count. check: called before any training. code: what else decides the result,
+    "module:function".
     """
 
     section: type[Section]
@@ -131,6 +132,7 @@ class Classifier:
     tensorflow: bool = True
     fast: Callable[[Any], bool] = never
     explained: bool = False
+    is_linear_in_counts: bool = False
     check: str = ""
     code: Callable[[Any], list[str]] = no_code
 
@@ -152,12 +154,14 @@ CLASSIFIERS = {
             "pipeline.models.counts:make_naive_bayes",
             "counts",
             tensorflow=False,
+            is_linear_in_counts=True,
         ),
         Classifier(
             LogisticRegressionModel,
             "pipeline.models.counts:make_logistic_regression",
             "counts",
             tensorflow=False,
+            is_linear_in_counts=True,
         ),
         Classifier(LinearModel, "pipeline.models.linear:make_linear", "vectors", tensorflow=False),
         Classifier(

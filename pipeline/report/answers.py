@@ -12,7 +12,8 @@ import numpy as np
 
 from pipeline.corrections.findings import duration
 from pipeline.frame.cli import command_line
-from pipeline.issues.arms import ARMS
+from pipeline.issues.arms import ARMS, PRUNE
+from pipeline.models.members import finder_of
 from pipeline.report.checked import answer_keys
 from pipeline.report.comparison import paired_lines
 from pipeline.report.material import Material
@@ -93,17 +94,14 @@ def some(names: Sequence[str]) -> str:
 
 def judges(m: Material) -> str:
     """Return who judged the labels."""
-    finder = m.loaded.config.finder
-    if finder.by == "ensemble":
-        weights = {
-            name: scores.get("all", {}).get("weight", 0)
-            for name, scores in m.crossval.get("members", {}).items()
-        }
-        names = [name.replace("_", " ") for name, weight in weights.items() if weight]
-        return f"an ensemble ({', '.join(names)})"
-    if finder.by == "file":
-        return f"the probabilities in {finder.path}"
-    return f"the model itself ({m.loaded.config.model.name})"
+    weights = {
+        name: scores.get("all", {}).get("weight", 0)
+        for name, scores in m.crossval.get("members", {}).items()
+    }
+    names = [name.replace("_", " ") for name, weight in weights.items() if weight]
+    config = m.loaded.config
+    words = finder_of(config.finder).words
+    return words.format(finder=config.finder, model=config.model, members=", ".join(names))
 
 
 def is_fit(m: Material) -> Answer:
@@ -225,7 +223,7 @@ def did_cleaning_help(m: Material) -> Answer:
             "make study",
             " repeats them.",
         ),
-        "" if arm == "prune" else f"What was tried: {ARMS[arm].doing}.",
+        "" if ARMS[arm].is_cleanlearning else f"What was tried: {ARMS[arm].doing}.",
         noisy_test_labels(m),
         equal_training(m),
     ]
@@ -249,7 +247,7 @@ def study_lines(study: dict[str, Any]) -> list[str]:
     found = [
         say_difference(row, seeds)
         for row in study["differences"]
-        if row["arm"] == "prune" and row["labels"] == "given" and row["arm"] in ARMS
+        if row["arm"] == PRUNE and row["labels"] == "given"
     ]
     return [*advised, *(f"Over {plural(seeds, 'seed')}: {line}." for line in found)]
 

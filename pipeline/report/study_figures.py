@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.issues.arms import ARMS, PRUNE
 from pipeline.report.chart import Chart, Figure, Scale, legend_room, percent, spanning
 from pipeline.report.figures import COLOURS, signed
 
@@ -54,7 +55,8 @@ def forest_plot(differences: list[dict[str, Any]], labels: str) -> Figure | None
 
 
 def _forest_title(rows: list[dict[str, Any]]) -> str:
-    row = next((r for r in rows if (r["arm"], r["control"]) == ("prune", "random_prune")), rows[0])
+    wanted = (PRUNE, *ARMS[PRUNE].controls)
+    row = next((r for r in rows if (r["arm"], r["control"]) == wanted), rows[0])
     words = f"{row['arm']} against {row['control']}: {row['mean']:+z.4f}".replace("_", " ")
     if not row.get("ci95"):
         return f"{words} (too few seeds for an interval)"

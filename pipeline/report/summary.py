@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.frame.terminal import Terminal
-from pipeline.issues.arms import ARMS
+from pipeline.issues.arms import ARMS, PRUNE
 from pipeline.report.numbers import span
 from pipeline.report.reviewed import review_sentences
 
@@ -47,13 +47,13 @@ def sentence(metrics: Metrics) -> str:
 
 def arm_of(metrics: Metrics) -> str:
     """Return how the cleaned model was trained; runs of an earlier version knew one way."""
-    return str((metrics.get("training") or {}).get("arm", "prune"))
+    return str((metrics.get("training") or {}).get("arm", PRUNE))
 
 
 def name_of_cleaned(metrics: Metrics) -> str:
     """Return what a column calls the cleaned model."""
     arm = arm_of(metrics)
-    return ARMS[arm].words if arm == "prune" else arm
+    return ARMS[arm].words if ARMS[arm].is_cleanlearning else arm
 
 
 def unfit(fitness: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from pipeline.frame.lock import locked
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, without_leftovers
+from pipeline.issues.arms import ARMS
 from pipeline.issues.comparison import FEWEST_SEEDS
 from pipeline.models.training import Training
 from pipeline.study.advice import too_little
@@ -81,8 +82,9 @@ def study_seeds(
     loaded: Loaded, run: Run, trainings: Trainings, *, until_settled: bool = False
 ) -> dict[str, Any]:
     """Return the seeds part of study.json, of all seeds or of as many as settle the advice."""
-    if "human" in loaded.config.study.arms and loaded.config.corrections is None:
-        raise ConfigError("study.arms: human needs the key `corrections` to name a journal")
+    people = [name for name in loaded.config.study.arms if ARMS[name].asks_people]
+    if people and loaded.config.corrections is None:
+        raise ConfigError(f"study.arms: {people[0]} needs the key `corrections` to name a journal")
     seeds = loaded.config.study.seeds
     for count in range(FEWEST_SEEDS, len(seeds)) if until_settled else ():
         part, rows, examples = run_seeds(loaded, run, trainings, seeds[:count])

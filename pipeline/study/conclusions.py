@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.issues.arms import ARMS, BASELINE
+from pipeline.issues.arms import ARMS, BASELINE, PRUNE
 from pipeline.issues.comparison import paired_difference
 from pipeline.study.calibration import say_calibration
 
@@ -60,12 +60,12 @@ def say_noise(rows: list[dict[str, Any]]) -> list[str]:
         cells[row["kind"], row["rate"]][row["arm"]].append(row["test_accuracy"])
     lines = []
     for (kind, rate), arms in cells.items():
-        if "prune" not in arms:
+        if PRUNE not in arms:
             continue
         parts = []
-        for control in (BASELINE, *ARMS["prune"].controls):
+        for control in (BASELINE, *ARMS[PRUNE].controls):
             if control in arms:
-                found = paired_difference(np.array(arms["prune"]), np.array(arms[control]))
+                found = paired_difference(np.array(arms[PRUNE]), np.array(arms[control]))
                 bounds = found["ci95"]
                 interval = f" [{bounds[0]:+z.4f}, {bounds[1]:+z.4f}]" if bounds else ""
                 parts.append(f"{found['mean']:+z.4f}{interval} against {ARMS[control].words}")

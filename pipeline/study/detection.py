@@ -13,7 +13,7 @@ from pipeline.frame import artifacts
 from pipeline.frame.artifacts import Arrays
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.run import Run
-from pipeline.issues.arms import make_arms
+from pipeline.issues.arms import ARMS, make_arms
 from pipeline.issues.ranking import find_issues_ranked
 from pipeline.issues.truth import score_detection
 from pipeline.models.members import finder_of
@@ -74,7 +74,7 @@ def run_noise(loaded: Loaded, run: Run, trainings: Trainings) -> tuple[dict[str,
     planned = plan_trials(loaded, run)
     trials = [trial for trial, _, _ in planned]
     said = ask_finder(trials, config, run, trainings, num_classes=num_classes)
-    names = [name for name in config.study.arms if name != "human"]
+    names = [name for name in config.study.arms if not ARMS[name].asks_people]
     finals, found = [], []
     for trial, kind, rate in planned:
         noisy, pred_probs = trial.given("train"), said[trial.name]["train"]

@@ -236,6 +236,7 @@ DECIDES = [
     ("data/prepared.py", '(scope == "train")', '(scope == "test")', LABEL_READERS),
     ("issues/sections.py", 'exclude={"return_indices', 'exclude={"frac_noise", "return_indices',
      {"find_issues", "cleanlearn"}),
+    ("issues/arms.py", "TrainingSet(given.issues, ", "TrainingSet(NOTHING, ", {"cleanlearn"}),
     ("models/network.py", "tf.nn.softmax(self.dense(mean))", "self.dense(mean)",
      {"crossval", "cleanlearn"}),
     ("models/table.py", 'model.optimizer == "adam"', 'model.optimizer == "other"',
@@ -273,6 +274,9 @@ TELLS = [
     ("frame/stage.py", '"has not been run"', '"was never run"'),
     ("config/load.py", "{0,63}", "{0,62}"),
     ("report/page.html", "<body", "<body "),
+    ("issues/arms.py", '"training without them"', '"training without those"'),
+    ("issues/arms.py", '"the finder\'s probabilities alone"', '"the finder\'s word alone"'),
+    ("models/members.py", '"an ensemble ({members})"', '"several ({members})"'),
     ("report/page.py", '"""', '"""The page. '),
 ]
 
