@@ -29,7 +29,7 @@ from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, execute, stages
 from pipeline.frame.tensorflow import import_tensorflow
 from pipeline.frame.terminal import say
-from pipeline.report.current import report_is_current
+from pipeline.report.current import REPORTED, report_is_current
 
 
 def run(
@@ -39,7 +39,7 @@ def run(
     upto: Annotated[str, typer.Option(help="The last stage that is wanted.")] = "",
 ) -> None:
     """Run every stage that is out of date, each in a process of its own; then write the report."""
-    run_stages(load_config(config, set_ or []), results, upto=upto or list(stages())[-1])
+    run_stages(load_config(config, set_ or []), results, upto=upto)
 
 
 def nothing() -> None:
@@ -47,9 +47,9 @@ def nothing() -> None:
 
 
 def run_stages(
-    loaded: Loaded, results: Path, *, upto: str, meanwhile: Callable[[], None] = nothing
+    loaded: Loaded, results: Path, *, upto: str = "", meanwhile: Callable[[], None] = nothing
 ) -> None:
-    """Run the stages that `upto` takes and that are out of date; after the last one, the report.
+    """Run the stages that `upto` takes, or all, where they are out of date; then the report.
 
     `meanwhile` is called before the first one, while TensorFlow is imported. The process exits
     with the code of a stage that fails.
@@ -60,7 +60,7 @@ def run_stages(
     tell_why(found)
     if code := run_in_turn(found, loaded, results, meanwhile):
         sys.exit(code)
-    if upto == list(stages())[-1] and not report_is_current(folder):
+    if upto in ("", REPORTED) and not report_is_current(folder):
         from pipeline.report.__main__ import make_report
 
         with locked(folder):
@@ -69,16 +69,17 @@ def run_stages(
         say(f"{loaded.run}: everything is up to date; the results are in {folder.folder}/")
 
 
-def out_of_date(loaded: Loaded, folder: Run, wanted: str) -> dict[str, str]:
-    """Return {stage: why it must run} of those that `wanted` takes, in order.
+def out_of_date(loaded: Loaded, folder: Run, wanted: str = "") -> dict[str, str]:
+    """Return {stage: why it must run} of those that `wanted` takes, or of all, in order.
 
     Raises:
         ConfigError: there is no stage of that name.
     """
-    if wanted not in stages():
+    if wanted and wanted not in stages():
         raise ConfigError(f"--upto {wanted}: must be one of {', '.join(stages())}")
     state = RunState(loaded.config, folder)
-    reasons = {name: state.reason(name) for name in (*stages()[wanted].reads, wanted)}
+    names = (*stages()[wanted].reads, wanted) if wanted else stages()
+    reasons = {name: state.reason(name) for name in names}
     return {name: reason for name, reason in reasons.items() if reason}
 
 

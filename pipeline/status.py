@@ -7,7 +7,6 @@ import typer
 from pipeline.config.load import load_config
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.run import Run
-from pipeline.frame.stage import stages
 from pipeline.frame.terminal import say
 from pipeline.run import out_of_date, tell_why
 
@@ -20,7 +19,7 @@ def status(
 ) -> None:
     """Print the stages that must run for the one that is wanted, in order; why, on stderr."""
     loaded = load_config(config, set_ or [])
-    found = out_of_date(loaded, Run(results / loaded.run), upto or list(stages())[-1])
+    found = out_of_date(loaded, Run(results / loaded.run), upto)
     tell_why(found)
     say(*found)
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from pipeline.frame.lock import locked
 from pipeline.frame.processes import hear_for
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
+from pipeline.frame.stage import Context, Stage, stages
 from pipeline.report.current import report_is_current
+from pipeline.run import out_of_date
 from pipeline.study.parts import save_part
 from tests.guard import PATIENCE
 from tests.tiny import ROOT, SETTINGS, STAGES, TINY, command, load_tiny, sets, unmeasured
@@ -94,6 +97,22 @@ def test_only_what_is_wanted_runs_and_makes_no_report(tmp_path: Path) -> None:
         "vectorize",
     ]
     assert run(tmp_path, upto="prepare").stdout == up_to_date(tmp_path)
+
+
+@pytest.mark.parametrize("reads", [("prepare",), ("prepare", "vectorize"), tuple(STAGES)])
+def test_a_stage_that_no_other_reads_runs_with_all_and_none_goes_for_it(
+    run_copy: Run, monkeypatch: pytest.MonkeyPatch, reads: tuple[str, ...]
+) -> None:
+    """So that a new stage needs no other to name it, and is never taken for the last one."""
+
+    def zero_shot(context: Context) -> None: ...
+
+    more = Stage(does="", work=zero_shot, sections=(), writes=("*",), reads=reads)
+    monkeypatch.setitem(stages(), "zero_shot", more)
+    assert out_of_date(load_tiny(), run_copy) == {"zero_shot": "has not been run"}
+    assert out_of_date(load_tiny(), run_copy, "evaluate") == {}
+    shutil.rmtree(run_copy.stage("evaluate"))
+    assert set(out_of_date(load_tiny(), run_copy)) == {"evaluate", "zero_shot"}
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_written(tmp_path: Path) -> None:

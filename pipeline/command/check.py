@@ -30,7 +30,6 @@ from pipeline.frame.cli import SetOption, run_command
 from pipeline.frame.errors import CheckError, ConfigError
 from pipeline.frame.messages import readable
 from pipeline.frame.run import Run
-from pipeline.frame.stage import stages
 from pipeline.frame.terminal import say
 from pipeline.init import (
     ClassesOption,
@@ -89,7 +88,7 @@ def check(
     chosen = Chosen(text or (), label, id_column, split, classes or ())
     config, tell = config_for(data, folder, chosen, vectors)
     loaded = load_config(config, set_ or [])
-    run_stages(loaded, folder, upto=list(stages())[-1], meanwhile=tell)
+    run_stages(loaded, folder, meanwhile=tell)
     run = Run(folder / loaded.run)
     if top:
         print_top(run, top)

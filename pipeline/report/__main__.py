@@ -21,7 +21,7 @@ from pipeline.frame.lock import locked
 from pipeline.frame.run import Run
 from pipeline.frame.terminal import say
 from pipeline.report.comparison import compare_runs
-from pipeline.report.current import made_from
+from pipeline.report.current import REPORTED, made_from
 from pipeline.report.page import write_report
 from pipeline.report.summary import print_summary
 from pipeline.study.parts import join_parts, tell_others
@@ -45,7 +45,7 @@ def report(
     """Write report/report.html and its figures from finished files; print the comparison."""
     loaded = load_config(config, set_ or [])
     run = Run(results / loaded.run)
-    check_made_from(run, "evaluate")  # or the lock would make the folder of a misspelt name
+    check_made_from(run, REPORTED)  # or the lock would make the folder of a misspelt name
     with locked(run):
         make_report(loaded, run, None if before is None else Run(before))
 
@@ -59,7 +59,7 @@ def make_report(loaded: Loaded, run: Run, before: Run | None = None) -> None:
     Raises:
         ArtifactError: the stages have not been run, not together, or with another config.
     """
-    tell_since(check_finished(loaded.config, run, "evaluate"))
+    tell_since(check_finished(loaded.config, run, REPORTED))
     for line in tell_others(join_parts(loaded.config, run)[1]):
         say(f"note: {line}", error=True)
     metrics = artifacts.load_json(run.metrics)

@@ -11,6 +11,7 @@ from pipeline.frame.record import changed_keys, check_output, load_record
 from pipeline.frame.run import Run
 from pipeline.frame.stage import stages
 from pipeline.issues.comparison import compare_accuracy
+from pipeline.report.current import REPORTED
 from pipeline.report.summary import FEW_DISCORDANT, figure_text
 
 FIGURES = {
@@ -41,7 +42,7 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     """
     runs = (first, second)
     for run in runs:
-        check_made_from(run, "evaluate")
+        check_made_from(run, REPORTED)
         for path in (run.metrics, run.issues("all"), run.examples, run.test_pred_probs):
             check_output(path)
     return {

@@ -8,13 +8,15 @@ from pipeline.frame.files import sha256_file
 from pipeline.frame.record import RECORD
 from pipeline.frame.run import Run
 
+REPORTED = "evaluate"  # the stage that stands for all that was computed
+
 
 def made_from(run: Run) -> dict[str, Any]:
     """Return the hashes of what a report is made from: the study, and the records of two stages.
 
-    That of evaluate stands for all that was computed, that of prepare says what was not read.
+    That of prepare says what was not read.
     """
-    files = {stage: run.stage(stage) / RECORD for stage in ("prepare", "evaluate")}
+    files = {stage: run.stage(stage) / RECORD for stage in ("prepare", REPORTED)}
     files |= {"study": run.study / "study.json"}
     return {name: sha256_file(path) if path.exists() else None for name, path in files.items()}
 

@@ -18,6 +18,7 @@ from pipeline.frame.finished import check_finished
 from pipeline.frame.run import SCOPES, Run
 from pipeline.frame.tensorflow import load_tensorflow
 from pipeline.frame.terminal import say
+from pipeline.report.current import REPORTED
 
 LONGEST_PARAMETER = 500
 BATCH = 100  # the most parameters MLflow takes at once
@@ -34,7 +35,7 @@ def track(config: ConfigOption, set_: SetOption = None, results: ResultsOption =
     where = loaded.config.tracking
     if where == "none":
         raise ConfigError("tracking: is none; say where to, as in --set tracking=mlflow")
-    check_finished(loaded.config, run, "evaluate")
+    check_finished(loaded.config, run, REPORTED)
     library = import_tracker(where)
     if where == "mlflow":
         log_to_mlflow(library, folder, loaded, run, artifacts.load_json(run.metrics))
