@@ -1,6 +1,6 @@
 """A random sample over the whole scope: the share of wrong labels, and what a list misses.
 
-A list of suspects cannot say its own recall. A sample drawn by chance can: stratified by the score,
+A list of issues cannot say its own recall. A sample drawn by chance can: stratified by the score,
 larger where errors are likelier to vary, each label with a known chance of being drawn.
 
 The intervals: for each stratum the share of wrong labels is drawn from its Beta distribution with

@@ -44,16 +44,16 @@ def _person(queue: Queue, name: str) -> Person:
     ids = [id_ for id_ in dict.fromkeys(standing.last[name]) if id_ in places]
     pairs = [(queue.items[places[id_]], standing.of(id_)[name]) for id_ in ids]
     voted = [(item, d) for item, d in pairs if d.decision != "unsure"]
-    suspects = [(item, d) for item, d in voted if item.rank and item.suggested != item.given]
+    suggested = [(item, d) for item, d in voted if item.rank and item.suggested != item.given]
     # An audited label is hidden for another reason than chance.
-    drawn = [(item, d) for item, d in suspects if item.id not in queue.audited and d.lot is None]
+    drawn = [(item, d) for item, d in suggested if item.id not in queue.audited and d.lot is None]
     seen = _followed([(i, d) for i, d in drawn if d.how is None and not queue.is_blind(i.id, name)])
     blind = _followed([(i, d) for i, d in drawn if d.how == "blind" and queue.is_blind(i.id, name)])
     return Person(
         name=name,
         decided=len(pairs),
         wrong=sum(d.decision != "keep" for _, d in voted),
-        followed=_followed(suspects),
+        followed=_followed(suggested),
         seen=seen,
         blind=blind,
         sway=sway(seen, blind),
