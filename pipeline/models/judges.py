@@ -15,6 +15,7 @@ from pipeline.models.calibration import LEAST, fit_temperature
 from pipeline.models.members import (
     MEMBERS,
     CharactersMember,
+    ClassifierMember,
     Member,
     NaiveBayesMember,
     VectorsMember,
@@ -37,6 +38,7 @@ from pipeline.models.side_by_side import (
     fit_naive_bayes,
     training_masks,
 )
+from pipeline.models.table import check_model, make_classifier
 from pipeline.models.vectors import of_length_one
 
 
@@ -81,6 +83,16 @@ class Corpus:
     @functools.cached_property
     def texts(self) -> pa.Array:
         return self.load()
+
+    def vectors(self, path: str) -> np.ndarray:
+        """Return the (texts, dim) vectors of a user's file.
+
+        Raises:
+            ValueError: these texts have none.
+        """
+        if self.load_vectors is None:
+            raise ValueError("nothing reads its vectors here")
+        return self.load_vectors(path).astype(np.float32)
 
     def words(self, *, longest: int, min_df: int) -> sparse.csr_matrix:
         """Return (texts, n-grams) counts of words and runs of them."""
@@ -133,11 +145,44 @@ def judge_characters(member: CharactersMember, asked: Judgement) -> np.ndarray:
 
 def judge_vectors(member: VectorsMember, asked: Judgement) -> np.ndarray:
     """Return what a linear model of the user's vectors says; each first gets the length 1."""
-    if asked.corpus.load_vectors is None:
-        raise ValueError("nothing reads its vectors here")
-    vectors = asked.corpus.load_vectors(member.path).astype(np.float32)
-    features = sparse.csr_matrix(of_length_one(vectors))
+    features = sparse.csr_matrix(of_length_one(asked.corpus.vectors(member.path)))
     return _logistic(features, member.C, asked)
+
+
+def judge_classifier(member: ClassifierMember, asked: Judgement) -> np.ndarray:
+    """Return what a classifier says that is fitted anew for each mask.
+
+    Raises:
+        ConfigError: a custom function cannot be imported. ValueError: a fit failed.
+    """
+    check_model(member.model)
+    features = features_of(member.inputs, asked)
+    said = np.empty((*asked.masks.shape, asked.num_classes), np.float32)
+    for place, learned in enumerate(asked.masks.T):
+        rows = np.flatnonzero(learned)
+        classifier = make_classifier(member.model, vocabulary_size=0, seed=place)
+        try:
+            classifier.fit(features[rows], asked.labels[rows])
+        except ArithmeticError as error:
+            raise ValueError(f"{member.model.name}: {error}") from None
+        probs = np.asarray(classifier.predict_proba(features))
+        if probs.shape != said[:, place].shape:
+            raise ValueError(f"{member.model.name}: a fold has no example of one of the classes")
+        if not np.isfinite(probs).all():
+            raise ValueError(f"{member.model.name}: gives probabilities that are no numbers")
+        said[:, place] = np.log(np.maximum(probs, LEAST))
+    return said
+
+
+def features_of(inputs: Any, asked: Judgement) -> Any:
+    """Return what a classifier takes: (texts, n-grams) counts, (texts,) texts, or vectors."""
+    if inputs.kind == "texts":
+        return np.array([*asked.corpus.texts.to_pylist(), None], dtype=object)[:-1]
+    if inputs.kind == "vectors":
+        return asked.corpus.vectors(inputs.path)
+    count = asked.corpus.words if inputs.kind == "words" else asked.corpus.characters
+    counts = count(**inputs.model_dump(exclude={"kind", "max_features"}))
+    return frequent(counts, asked.learned, inputs)
 
 
 def judge_naive_bayes(member: NaiveBayesMember, asked: Judgement) -> np.ndarray:

@@ -6,8 +6,11 @@ A member is a cheap classifier with an input of its own, trained for every fold 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import model_validator
+
 from pipeline.frame.section import Count, PathText, Section, about, chosen_by, one_of
-from pipeline.models.sections import VectorsFile
+from pipeline.models.sections import Texts, Vectors, VectorsFile
+from pipeline.models.table import CLASSIFIERS, code_of_model, row_of
 
 Longest = Annotated[int, about("counted together at most", ge=1, le=8)]
 MinDf = Annotated[Count, about("texts one must occur in")]
@@ -57,6 +60,55 @@ class VectorsMember(Section):
     C: Strengths
 
 
+class WordCounts(Section):
+    """Counts of words and runs of them."""
+
+    kind: Literal["words"]
+    longest: Longest
+    min_df: MinDf
+    max_features: MaxFeatures
+
+
+class CharacterCounts(Section):
+    """Counts of runs of characters inside words."""
+
+    kind: Literal["characters"]
+    shortest: Annotated[int, about("characters of a run at least", ge=1, le=8)]
+    longest: Longest
+    min_df: MinDf
+    max_features: MaxFeatures
+
+
+OF_ITS_OWN = [row.section for row in CLASSIFIERS.values() if row.inputs != "tokens"]
+if TYPE_CHECKING:
+    MemberInputs = Any
+    MemberModel = Any
+else:
+    MemberInputs = one_of("kind", [WordCounts, CharacterCounts, Texts, Vectors])
+    MemberModel = one_of("name", OF_ITS_OWN)
+TAKES = {"counts": ("words", "characters"), "vectors": ("vectors",)}  # of MemberInputs; "": any
+
+
+class ClassifierMember(Section):
+    """A classifier of `model` on an input of its own; one of token ids is the member `model`."""
+
+    member: Literal["classifier"]
+    model: Annotated[MemberModel, about("the classifier, with the keys that it has in `model`")]
+    inputs: Annotated[MemberInputs, about("words | characters | texts | vectors")]
+
+    @model_validator(mode="after")
+    def check_inputs(self) -> "ClassifierMember":
+        """Return the section if the classifier takes such inputs.
+
+        Raises:
+            ValueError: it takes others.
+        """
+        needed = row_of(self.model).inputs
+        if needed and self.inputs.kind not in TAKES[needed]:
+            raise ValueError(f"{self.model.name} takes inputs of {' or '.join(TAKES[needed])}")
+        return self
+
+
 MODEL, VECTORS = "model", "vectors"
 
 
@@ -85,6 +137,7 @@ MEMBERS = {
         MemberKind(CharactersMember, "pipeline.models.judges:judge_characters"),
         MemberKind(NaiveBayesMember, "pipeline.models.judges:judge_naive_bayes"),
         MemberKind(VectorsMember, "pipeline.models.judges:judge_vectors"),
+        MemberKind(ClassifierMember, "pipeline.models.judges:judge_classifier"),
         MemberKind(ModelMember, ""),
     )
 }
@@ -107,7 +160,8 @@ class EnsembleFinder(Section):
     by: Literal["ensemble"]
     repeats: Annotated[int, about("fold plans whose probabilities are averaged", ge=1, le=20)]
     members: Annotated[
-        list[Member], about("words, characters, naive_bayes, vectors, model", min_length=1)
+        list[Member],
+        about("words, characters, naive_bayes, vectors, classifier, model", min_length=1),
     ]
 
 
@@ -181,14 +235,18 @@ def asks_the_model(finder: Finder) -> bool:
 
 def files_of_finder(finder: Finder) -> list[str]:
     """Return the files that the finder reads, as written in the config."""
-    of_members = [each.path for each in getattr(finder, "members", []) if hasattr(each, "path")]
+    members = getattr(finder, "members", [])
+    read = [*members, *(each.inputs for each in members if hasattr(each, "inputs"))]
+    of_members = [each.path for each in read if hasattr(each, "path")]
     return [*(getattr(finder, key) for key in finder_of(finder).paths), *of_members]
 
 
 def code_of_finder(finder: Finder) -> list[str]:
     """Return the code that judges, as "module:function"."""
-    judges = [MEMBERS[member.member].judge for member in getattr(finder, "members", [])]
-    return [finder_of(finder).judge, *filter(None, judges)]
+    members = getattr(finder, "members", [])
+    judges = [MEMBERS[member.member].judge for member in members]
+    classifiers = [name for m in members if hasattr(m, "model") for name in code_of_model(m.model)]
+    return [finder_of(finder).judge, *filter(None, judges), *classifiers]
 
 
 def named(members: list[Member]) -> list[tuple[str, Member]]:

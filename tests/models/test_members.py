@@ -33,7 +33,9 @@ def test_every_row_names_code_that_is_there() -> None:
     judges = [row.judge for row in MEMBERS.values() if row.judge]
     judges += [name for row in FINDERS.values() for name in (row.judge, row.before) if name]
     assert all(callable(imported(name)) for name in judges)
-    assert set(MEMBERS) == {"words", "characters", "naive_bayes", "vectors", "model"}
+    assert set(MEMBERS) == {
+        *("words", "characters", "naive_bayes", "vectors", "classifier", "model")
+    }
     assert set(FINDERS) == {"model", "ensemble", "file"}
 
 
@@ -114,3 +116,85 @@ def test_the_most_frequent_are_by_texts_and_the_first_of_equals() -> None:
 def test_where_nothing_occurs_often_enough_there_is_no_member() -> None:
     with pytest.raises(ValueError, match="4 texts"):
         frequent(COUNTS, np.ones(4, bool), options(4))
+
+
+# --- any classifier -----------------------------------------------------------------------------
+
+COUNTED = {"kind": "words", "longest": 1, "min_df": 1, "max_features": None}
+BAYES = {"name": "multinomial_nb", "alpha": 0.3}
+LOGISTIC = {"name": "logistic_regression", "C": 1.0, "max_iter": 1000}
+CUSTOM = {
+    "name": "custom",
+    "function": "tests.models.own_models:tfidf_forest",
+    "options": {},
+    "epochs": 1,
+    "batch_size": 8,
+}
+
+
+def classifier(model: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+    return {"member": "classifier", "model": model, "inputs": inputs}
+
+
+def ask(section: dict[str, Any], labels: np.ndarray, **more: Any) -> np.ndarray:
+    member = make_finder(section).members[0]
+    texts = [f"{'good fine' if label else 'bad poor'} thing {i}" for i, label in enumerate(LABELS)]
+    corpus = Corpus(lambda: pa.array(texts, pa.large_string()), **more)
+    plan = [np.arange(fold, 40, 4) for fold in range(4)]
+    said, _ = judges.ask_member(member, corpus, labels, np.ones(40, bool), [plan], num_classes=2)
+    return np.exp(said[0])
+
+
+LABELS = np.random.default_rng(0).permutation(np.arange(40) % 2)
+
+
+@pytest.mark.parametrize("model", [BAYES, LOGISTIC], ids=lambda model: model["name"])
+@pytest.mark.parametrize("inputs", [COUNTED, COUNTED | {"kind": "characters", "shortest": 1}])
+def test_a_classifier_of_counts_judges_what_it_did_not_learn(model, inputs) -> None:
+    probs = ask(classifier(model, inputs), LABELS)
+    assert (probs.argmax(axis=1) == LABELS).all()
+    np.testing.assert_allclose(probs.sum(axis=1), 1, atol=1e-5)
+    other = np.where(np.arange(40) % 4 == 1, 1 - LABELS, LABELS)  # those that fold 1 holds out
+    again = ask(classifier(model, inputs), other)
+    np.testing.assert_array_equal(again[1::4], probs[1::4])
+    assert (again[::4] != probs[::4]).any()
+
+
+def test_a_linear_classifier_of_vectors_judges() -> None:
+    vectors = np.eye(2)[LABELS] + 0.1
+    section = classifier({"name": "linear", "C": 9.0, "max_iter": 100}, VECTORS)
+    assert members.files_of_finder(make_finder(section)) == ["mine.npy"]
+    probs = ask(section, LABELS, load_vectors=lambda path: vectors)
+    assert (probs.argmax(axis=1) == LABELS).all()
+
+
+VECTORS = {"kind": "vectors", "path": "mine.npy"}
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "said"),
+    [
+        (BAYES, {"kind": "texts"}, "multinomial_nb takes inputs of words or characters"),
+        ({"name": "linear", "C": 1.0, "max_iter": 9}, COUNTED, "linear takes inputs of vectors"),
+        ({"name": "fasttext"}, {"kind": "texts"}, "does not match any of the expected tags"),
+    ],
+)
+def test_a_classifier_takes_its_own_inputs(model, inputs, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        make_finder(classifier(model, inputs))
+
+
+def test_a_classifier_of_yours_judges_texts() -> None:
+    probs = ask(classifier(CUSTOM, {"kind": "texts"}), LABELS)
+    assert (probs.argmax(axis=1) == LABELS).mean() > 0.9
+
+
+def test_what_decides_a_classifier_is_its_own_code_too() -> None:
+    section = classifier(CUSTOM, {"kind": "texts"})
+    assert CUSTOM["function"] in code_of_finder(make_finder(section))
+
+
+def test_a_solver_that_does_not_arrive_leaves_its_member_out() -> None:
+    section = classifier(LOGISTIC | {"max_iter": 1, "C": 1e6}, COUNTED)
+    with pytest.raises(ValueError, match="logistic_regression"):
+        ask(section, LABELS)
