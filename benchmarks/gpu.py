@@ -31,6 +31,7 @@ REPLICAS = (1, 3, 9, 30, 100)
 SMALL_GPUS = (2_000, 4_000)  # MB: what a part may take of the GPU's memory
 OPS = ("ResourceApplyAdam", "SparseSegmentMean", "SparseTensorDenseMatMul", "MatMul", "GatherV2")
 VOCABULARY, LENGTH, CLASSES, DIM, BATCH = 10_000, 250, 2, 16, 32
+EPOCHS = 3  # a GPU's next one is drawn while one trains
 IMDB = ("--config=configs/imdb.yaml",)
 SAMPLE = ("--config=configs/sample.yaml", "--set=dataset.num_train=20000")
 Answer = dict[str, Any]
@@ -218,7 +219,7 @@ def small_gpu(device: str, number: int, examples: int) -> Answer:
 
 
 def train(device: str, number: int, examples: int) -> Answer:
-    """Return the file of the weights that two epochs give, for `differences`."""
+    """Return the file of the weights that a training gives, for `differences`."""
     (network, *_), _, seconds = train_replicas(device, 1, examples)
     with tempfile.NamedTemporaryFile(suffix=".npy", delete=False) as file:
         np.save(file, flat(network))
@@ -267,7 +268,7 @@ def new_network(seed: int) -> Any:
 
 
 def train_replicas(device: str, count: int, examples: int) -> tuple[list[Any], float, float]:
-    """Return networks trained side by side for two epochs, and the seconds of each epoch."""
+    """Return networks trained side by side, and seconds: of the first epoch, of the others each."""
     load_tensorflow(device)
     import keras
 
@@ -278,16 +279,17 @@ def train_replicas(device: str, count: int, examples: int) -> tuple[list[Any], f
     labels = (tokens[:, :20].mean(axis=1) > VOCABULARY / 4).astype(int)
     networks = [new_network(seed) for seed in range(count)]
     data = networks[0].training_data(tokens, labels)
-    made = [
-        Replica(network, data, keras.callbacks.CallbackList(add_history=True, model=network))
-        for network in networks
-    ]
     laps = [time.perf_counter()]
-    for epoch in range(2):
-        fit_replicas(made, batch_size=BATCH, epochs=range(epoch, epoch + 1))
-        networks[0].get_weights()  # waits for a GPU
-        laps.append(time.perf_counter())
-    return networks, laps[1] - laps[0], laps[2] - laps[1]
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: laps.append(time.perf_counter()))
+    clock.looks_at_weights = False
+    made = [
+        Replica(network, data, keras.callbacks.CallbackList(own, add_history=True, model=network))
+        for network, own in zip(networks, [[clock], *[None] * (count - 1)], strict=True)
+    ]
+    fit_replicas(made, batch_size=BATCH, epochs=range(EPOCHS))
+    networks[0].get_weights()  # waits for a GPU
+    laps[-1] = time.perf_counter()
+    return networks, laps[1] - laps[0], (laps[-1] - laps[1]) / (EPOCHS - 1)
 
 
 def flat(network: Any) -> np.ndarray:
