@@ -1,5 +1,6 @@
 """Two ways to train, compared on one test set and over seeds, with what they cannot tell."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,10 +55,13 @@ def interval_over_test_sets(arm: np.ndarray, control: np.ndarray) -> list[float]
 
 
 class Spread(NamedTuple):
-    """A mean difference and its standard errors: of training again, and of other test examples."""
+    """A mean difference and its standard errors: of training again, and of other test examples.
+
+    freedom: degrees of freedom of the first.
+    """
 
     mean: float
-    seeds: int
+    freedom: float
     seed_error: float
     test_error: float
 
@@ -73,7 +77,7 @@ class Spread(NamedTuple):
         """Return how far more seeds may move the mean."""
         from scipy.stats import t
 
-        return float(t.ppf(1 - alpha / 2, self.seeds - 1)) * self.seed_error
+        return float(t.ppf(1 - alpha / 2, self.freedom)) * self.seed_error
 
     def of_tests(self, alpha: float = 0.05) -> float:
         """Return how far another test set of this size may move the mean."""
@@ -102,7 +106,26 @@ def spread_of(arm: np.ndarray, control: np.ndarray) -> Spread:
     of_seeds = difference.mean(axis=1, dtype=float)
     of_tests = difference.mean(axis=0, dtype=float)
     errors = [float(part.std(ddof=1)) / np.sqrt(len(part)) for part in (of_seeds, of_tests)]
-    return Spread(float(of_seeds.mean()), len(of_seeds), *errors)
+    return Spread(float(of_seeds.mean()), len(of_seeds) - 1, *errors)
+
+
+def pool_seeds(spreads: Sequence[Spread]) -> list[Spread]:
+    """Return the differences of several arms from one control, each told by the seeds of all.
+
+    Three seeds of one arm say little about how far training again scatters; those of all arms say
+    more. Each has the pooled error, or its own where that is larger. Two of the differences share
+    the control, and so half of their variance: the pooled variance of k of them has k f / (1 + (k -
+    1) / 4) degrees of freedom where each alone has f (Satterthwaite 1946).
+    """
+    k = len(spreads)
+    together = float(np.sqrt(np.mean([spread.seed_error**2 for spread in spreads])))
+    return [
+        spread._replace(
+            freedom=k * spread.freedom / (1 + (k - 1) / 4),
+            seed_error=max(together, spread.seed_error),
+        )
+        for spread in spreads
+    ]
 
 
 def mcnemar_p(arm: np.ndarray, control: np.ndarray) -> float:

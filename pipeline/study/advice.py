@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.issues.arms import ARMS, BASELINE
-from pipeline.issues.comparison import FEWEST_SEEDS, Spread, spread_of
+from pipeline.issues.comparison import FEWEST_SEEDS, Spread, pool_seeds, spread_of
 
 FEWEST_TESTS = 50  # test examples, below which no difference is believed
+ENOUGH_SEEDS = 6  # from which on each arm's own seeds tell how far they scatter
 MATTERS = 0.01  # a difference in accuracy that a study should be able to see
 ALIKE = 0.002  # arms that are closer than this are as good
 MANY_ISSUES = 0.01  # share of labels listed, from which on they are worth a look by hand
@@ -24,10 +25,11 @@ class Tried(NamedTuple):
 def advise(
     tried: dict[str, Tried], *, issue_share: float, unfit: str = "", wanted_seeds: int = 0
 ) -> dict[str, Any]:
-    """Return what to do: recommend, words, settled, and the figures behind it.
+    """Return what to do: recommend, sure, words, settled, and the figures behind it.
 
-    recommend: the name of an arm, "leave", "review", or None where the data cannot tell. settled:
-    whether more seeds would not change it.
+    recommend: the name of an arm, "leave", "review", or None where the data cannot tell. sure: an
+    arm whose gain is clear of zero however many were tried; else it is clear for this arm alone.
+    settled: whether more seeds would not change it.
 
     Args:
         tried: by arm, everything and its controls among them.
@@ -37,19 +39,22 @@ def advise(
     names = [name for name in tried if ARMS[name].advice]
     seeds, tests = next(iter(tried.values())).right.shape
     if problem := too_little(tried, seeds=seeds, tests=tests, unfit=unfit):
-        return {"recommend": None, "words": [problem], "settled": bool(unfit), "arms": {}}
+        nothing: dict[str, Any] = {"recommend": None, "sure": False, "arms": {}}
+        return nothing | {"words": [problem], "settled": bool(unfit)}
     alpha = 0.05 / len(names)  # Bonferroni: the best of several is picked
-    spreads = {n: spread_of(tried[n].right, tried[BASELINE].right) for n in names}
+    own = [spread_of(tried[name].right, tried[BASELINE].right) for name in names]
+    spreads = dict(zip(names, pool_seeds(own) if seeds < ENOUGH_SEEDS else own, strict=True))
     best = max(names, key=lambda name: spreads[name].mean)
-    shown = spreads[best].interval(alpha)[0] > 0
+    gains = spreads[best].interval()[0] > 0
     settled = _is_settled(tried, spreads, best, alpha)
-    words = _say_arm(tried, spreads, best, alpha) if shown else []
+    words = _say_arm(tried, spreads, best, alpha) if gains else []
     recommend: str | None = best
-    if not shown:
+    if not gains:
         recommend, words = _without_gain(tried, spreads, best, alpha, issue_share)
     words.append(_say_settled(settled, seeds, wanted_seeds))
     return {
         "recommend": recommend,
+        "sure": spreads[best].interval(alpha)[0] > 0,
         "words": words,
         "settled": settled,
         "arms": {
@@ -107,8 +112,7 @@ def _say_arm(
 ) -> list[str]:
     words = [
         f"recommended: {best}. {ARMS[best].advice[0].upper()}{ARMS[best].advice[1:]}",
-        f"why: test accuracy {_signed(spreads[best], alpha)} against training on everything, over "
-        f"seeds and test sets together, and for the {len(spreads)} arms that were tried",
+        _why(spreads[best], alpha, len(spreads)),
     ]
     for control in ARMS[best].controls:
         if control in tried:
@@ -122,7 +126,7 @@ def _say_arm(
         name
         for name, spread in spreads.items()
         if name != best
-        and spread.interval(alpha)[0] > 0
+        and spread.interval()[0] > 0
         and spread_of(tried[best].right, tried[name].right).interval()[0] <= 0
     ]
     if alike:
@@ -131,6 +135,17 @@ def _say_arm(
     change = "better" if after < before else "worse, which cleanlearn.calibrate=true mends"
     words.append(f"its probabilities as trained are {change}: log loss {before:.4f} to {after:.4f}")
     return words
+
+
+def _why(spread: Spread, alpha: float, arms: int) -> str:
+    against = "against training on everything, over seeds and test sets together"
+    of_all = f"for the {arms} arms that were tried"
+    if spread.interval(alpha)[0] > 0:
+        return f"why: test accuracy {_signed(spread, alpha)} {against}, and {of_all}"
+    return (
+        f"why: test accuracy {_signed(spread, 0.05)} {against}; probable and not sure, as the best "
+        f"of several was picked: {of_all} it is {_signed(spread, alpha)}"
+    )
 
 
 def _without_gain(

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pipeline.issues.comparison import Spread, spread_of
+from pipeline.issues.comparison import Spread, pool_seeds, spread_of
 from pipeline.study.advice import Tried, _is_settled, advise
 
 
@@ -86,10 +86,23 @@ def test_of_several_arms_each_must_show_more() -> None:
     """The best of several is picked, so their intervals are wider (Bonferroni)."""
     arms = tried(n=1000, prune=0.01, weight=0.01, relabel=0.01)
     found = advise(arms, issue_share=0.05)["arms"]
-    for name in ("prune", "weight", "relabel"):
-        spread = spread_of(arms[name].right, arms["baseline"].right)
+    names = ("prune", "weight", "relabel")
+    own = [spread_of(arms[name].right, arms["baseline"].right) for name in names]
+    for name, spread in zip(names, pool_seeds(own), strict=True):
         assert found[name]["interval"] == spread.interval(0.05 / 3)
         assert found[name]["detectable"] == spread.detectable(0.05 / 3)
+
+
+def test_a_gain_that_is_clear_for_its_arm_alone_is_recommended_as_probable() -> None:
+    arms = tried(n=2000, prune=0.0, weight=0.0035, relabel=-0.002, soft=0.001)
+    found = advise(arms, issue_share=0.05, wanted_seeds=5)
+    low, _ = found["arms"]["weight"]["interval"]
+    assert (found["recommend"], found["sure"]) == ("weight", False)
+    assert low <= 0
+    assert "probable and not sure" in found["words"][1]
+    assert "for the 4 arms that were tried it is +0.00" in found["words"][1]
+    clear = advise(tried(prune=0.0, weight=0.03, relabel=0.0), issue_share=0.05)
+    assert clear["sure"] and "probable" not in " ".join(clear["words"])
 
 
 def test_how_many_test_examples_would_do_goes_with_the_square() -> None:
