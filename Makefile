@@ -28,7 +28,7 @@ STAGES  := $(patsubst pipeline/%.py,%,$(shell grep -l '^STAGE = Stage.$$' pipeli
 FORMATS := $(patsubst pipeline/exchange/%.py,%,$(shell grep -l '^FORMAT = Format.' pipeline/exchange/*.py))
 
 .PHONY: help all demo $(STAGES) study noise advise scale report track review export test test-faults check \
-	audit bench bench-gpu detect clean gpu ray requirements
+	audit bench bench-gpu detect evidence clean gpu ray requirements
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -44,6 +44,7 @@ help: ## print this list
 	@echo "make bench-gpu                a GPU against the CPU: same results? how fast, how much memory"
 	@echo "make detect DATA=folder       label errors found, against what people would use instead"
 	@echo "make detect PLANT=set         the same with errors planted in a set of TFDS, or in a CSV"
+	@echo "make evidence DATA=folder     every measured figure of the documents again (hours)"
 	@echo "make scale SIZE=4000000       generated reviews by the million: time and memory of each stage"
 	@echo "make report                   the report page alone, from the finished files of a run"
 	@echo "make report BEFORE=results/x  and what changed since another run: before corrections, say"
@@ -130,6 +131,9 @@ bench-gpu: gpu
 
 detect: $(VENV)/ready
 	$(PY) -m benchmarks.detect
+
+evidence: $(VENV)/ready-bench
+	$(PY) -m benchmarks.evidence
 
 scale: $(VENV)/ready
 	$(PY) -m benchmarks.scale

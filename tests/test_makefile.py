@@ -45,6 +45,7 @@ TARGETS = {
     "clean": ["-m", "pipeline.clean"],
     "scale": ["-m", "benchmarks.scale"],
     "detect": ["-m", "benchmarks.detect"],
+    "evidence": ["-m", "benchmarks.evidence"],
 }
 RECORDER = """#!/bin/sh
 env -0 > environment
@@ -61,7 +62,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "pipeline", folder / "pipeline")
     for requirements in ROOT.glob("requirements*.txt"):
         (folder / requirements.name).touch()
-    for name in ("ready", "ready-dev"):
+    for name in ("ready", "ready-dev", "ready-bench"):
         (folder / ".venv" / name).touch()
     write_program(folder / ".venv" / "bin" / "python", RECORDER)
     return folder
