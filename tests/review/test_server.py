@@ -98,8 +98,8 @@ def test_the_browser_is_told_a_file_that_only_its_owner_reads(
 
     monkeypatch.setattr(webbrowser, "open", opened)
     monkeypatch.setattr(server, "make_server", lambda app: Stopped())
-    ranker = Ranker(run, load_tiny(tmp_path).config)
-    main.serve(queue, run, ranker, "Ann", host="127.0.0.1", port=0, open_browser=True)
+    with contextlib.closing(Ranker(run, load_tiny(tmp_path).config)) as ranker:
+        main.serve(queue, run, ranker, "Ann", host="127.0.0.1", port=0, open_browser=True)
     token = re.search(r"token=(\S+)", capsys.readouterr().out)
     assert len(told) == 1 and token is not None and token[1] not in told[0]
     assert not (run.folder / DOOR).exists()
