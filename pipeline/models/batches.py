@@ -4,8 +4,7 @@ What is drawn here gives the step of `training.py` the distribution of the Keras
 
 * A text is a bag: the mean over positions needs, per distinct token, only how often it occurs.
 * Dropout keeps each component of each position with probability `keep`; summed over the c
-  positions of one token that is Binomial(c, keep), drawn here per (token, component). The draws
-  are rows of a pool of such numbers, made new every epoch, chosen at random.
+  positions of one token that is Binomial(c, keep), drawn per (token, component); see dropout.py.
 
 The entries of all bags lie on disk, and so does their order in an epoch of more than one block:
 in memory is a block of texts, whatever their number.
@@ -19,13 +18,12 @@ import numpy as np
 
 from pipeline.data.rows import TokenRows
 from pipeline.frame.scratch import StoredArray
+from pipeline.models.dropout import PoolLayout
 
 TokenMatrix = np.ndarray | TokenRows
 
 CHUNK = 4096  # texts at a time, where whole-dataset arrays would be large
 BLOCK = 65536  # texts the compiled function gets at a time
-IN_CACHE = 32768  # entries at a time, twice as fast as all at once
-POOL_ROWS = ((1, 4096), (8, 512), (2**31 - 1, 32))  # (occurrences up to, pool rows): powers of 2
 
 
 class Bags:
@@ -57,57 +55,6 @@ def _count_tokens(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     at = np.flatnonzero(first)
     return ordered.ravel()[at], np.diff(np.append(at, first.size)), first.sum(axis=1)
-
-
-class PoolLayout(NamedTuple):
-    """Where an entry's dropout numbers are in the pool: a row start + (random & mask).
-
-    present: the occurrence counts in the pool; sizes: rows of each. starts, masks: by count.
-    """
-
-    present: np.ndarray
-    sizes: np.ndarray
-    starts: np.ndarray
-    masks: np.ndarray
-
-    @classmethod
-    def of(cls, present: np.ndarray) -> Self:
-        """Return the layout for entries with these occurrence counts, each named once."""
-        sizes = np.array([next(rows for upto, rows in POOL_ROWS if c <= upto) for c in present])
-        starts, masks = np.zeros((2, present[-1] + 1), np.int32)
-        starts[present] = np.cumsum(sizes) - sizes
-        masks[present] = sizes - 1
-        return cls(present, sizes, starts, masks)
-
-    def choose_rows(self, counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return a random row of the pool for each entry, given its occurrences: int32."""
-        rows = np.empty(len(counts), np.int32)
-        for first in range(0, len(counts), IN_CACHE):
-            part = slice(first, first + IN_CACHE)
-            draw = np.frombuffer(rng.bytes(4 * len(counts[part])), np.int32)
-            np.bitwise_and(draw, self.masks.take(counts[part]), out=rows[part])
-            rows[part] += self.starts.take(counts[part])
-        return rows
-
-    def draw(
-        self, rng: np.random.Generator, *, keep: float, positions: int, dim: int
-    ) -> np.ndarray:
-        """Return a new pool, (rows, dim): Binomial(count, keep) / (keep * positions)."""
-        counts = np.repeat(self.present, self.sizes)[:, None]
-        ones = int(np.count_nonzero(counts == 1))  # the first rows, and most of them
-        more = counts[ones:]
-        drawn = (draw_once(rng, keep, (ones, dim)), rng.binomial(more, keep, (len(more), dim)))
-        return (np.concatenate(drawn) / (keep * positions)).astype(np.float32)
-
-
-def draw_once(rng: np.random.Generator, keep: float, shape: tuple[int, int]) -> np.ndarray:
-    """Return what rng.binomial(1, keep, shape) does, from the same numbers, ten times as fast.
-
-    NumPy inverts the rarer of the two outcomes.
-    """
-    if keep <= 0.5:
-        return np.asarray(rng.random(shape) > np.exp(np.log(1 - keep)))
-    return np.asarray(rng.random(shape) <= np.exp(np.log(1 - (1 - keep))))
 
 
 class Block(NamedTuple):

@@ -8,15 +8,9 @@ import pytest
 
 from pipeline.data.rows import TokenRows
 from pipeline.frame import artifacts
-from pipeline.models import batches
-from pipeline.models.batches import (
-    Bags,
-    Block,
-    PoolLayout,
-    TrainingData,
-    draw_once,
-    skip_draws,
-)
+from pipeline.models import batches, dropout
+from pipeline.models.batches import Bags, Block, TrainingData, skip_draws
+from pipeline.models.dropout import PoolLayout, draw_binomial
 
 TOKENS = np.array([[3, 3, 5, 0, 0], [1, 1, 1, 1, 1], [4, 3, 2, 1, 0]], np.uint16)
 
@@ -62,11 +56,12 @@ def test_dropout_numbers_have_the_mean_and_variance_of_dropped_positions(
     np.testing.assert_allclose(values * keep, np.rint(values * keep), atol=1e-4)
 
 
-@pytest.mark.parametrize("keep", [0.1, 0.3, 0.5, 0.7, 0.8, 0.999, 1.0])
-def test_one_token_is_dropped_by_the_numbers_numpy_would_use(keep: float) -> None:
+@pytest.mark.parametrize("keep", [0.0001, 0.1, 0.3, 0.5, 0.7, 0.8, 0.999, 1.0])
+def test_tokens_are_dropped_by_the_numbers_numpy_would_use(keep: float) -> None:
     fast, numpys = np.random.default_rng(4), np.random.default_rng(4)
-    drawn = draw_once(fast, keep, (5000, 16))
-    np.testing.assert_array_equal(drawn, numpys.binomial(np.ones((5000, 1), int), keep, (5000, 16)))
+    counts = np.repeat([1, 2, 3, 8, 40, 100, 250], [3000, 500, 500, 100, 30, 30, 30])
+    drawn = draw_binomial(fast, counts, keep, 16)
+    np.testing.assert_array_equal(drawn, numpys.binomial(counts[:, None], keep, (len(counts), 16)))
     assert fast.random() == numpys.random()
 
 
@@ -175,7 +170,7 @@ def test_an_epoch_on_disk_is_the_epoch_in_memory(
     monkeypatch: pytest.MonkeyPatch, block: int, texts: int
 ) -> None:
     monkeypatch.setattr(batches, "BLOCK", block)
-    monkeypatch.setattr(batches, "IN_CACHE", 100)
+    monkeypatch.setattr(dropout, "IN_CACHE", 100)
     tokens = np.random.default_rng(0).integers(0, 40, (texts, 15)).astype(np.uint8)
     data = TrainingData(tokens, np.arange(texts), np.ones(texts), keep=0.8, dim=3)
     rng, expected = np.random.default_rng(9), np.random.default_rng(9)
