@@ -164,6 +164,7 @@ STAGE = Stage(
     writes=("{baseline,cleaned}.{keras,npz}", "test_pred_probs.npz", "training.json"),
     code=code,
     tensorflow=lambda config: row_of(config.model).tensorflow,
+    imports=("cleanlab.classification", "pyarrow.dataset"),
 )
 
 if __name__ == "__main__":

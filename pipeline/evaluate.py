@@ -161,6 +161,7 @@ STAGE = Stage(
     opens=("prepare/metadata.parquet",),
     writes=("metrics.json",),
     files=files,
+    imports=("pyarrow.dataset", "scipy.stats", "sklearn.metrics"),
 )
 
 if __name__ == "__main__":

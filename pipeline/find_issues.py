@@ -163,6 +163,7 @@ STAGE = Stage(
     reads=("prepare", "vectorize", "crossval"),
     writes=("issues_{all,train,test}.csv", "scores_all.parquet", "data_issues.csv", "health.json"),
     code=lambda config: [kind_of(config.vectorize).load],
+    imports=("cleanlab.filter", "pyarrow.dataset", "scipy.stats", "sklearn.neighbors"),
 )
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every stage that is out of date, in order, and then the report: what `make all` runs."""
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -21,6 +22,7 @@ from pipeline.frame.cli import (
     exit_code_of,
     run_command,
 )
+from pipeline.frame.code import code_of
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
@@ -104,7 +106,8 @@ def run_in_turn(
     """Run stages in turn, each in a process of its own; return the first exit code that is not 0.
 
     A fork has imported already what this process has; those that need TensorFlow are forked from a
-    process that imports it once for all of them, beside the stages before them.
+    process that imports it once for all of them, beside the stages before them. While one trains,
+    both import what the stages after it need.
     """
     if sys.platform != "linux":
         meanwhile()
@@ -112,12 +115,26 @@ def run_in_turn(
         return next(filter(None, codes), 0)
     works = {name: functools.partial(work, name, loaded, results) for name in names}
     training = [name for name in works if stages()[name].tensorflow(loaded.config)]
-    with Nursery(functools.partial(load_code, training, loaded.config), works) as nursery:
+    others = [name for name in works if name not in training]
+
+    def load(names: list[str]) -> None:
+        load_code(names, loaded.config)
+
+    def load_next(name: str) -> None:
+        load(training[training.index(name) + 1 :][:1])
+
+    def load_rest() -> None:
+        load(others)
+        if REPORTED in works:
+            importlib.import_module("pipeline.report.__main__")
+
+    with Nursery(lambda: load(training[:1]), works, load_next) as nursery:
         if training:
             nursery.start()
         meanwhile()
+        load(others[:1])
         for name, each in works.items():
-            code = nursery.run(name) if name in training else run_forked(each)
+            code = nursery.run(name, load_rest) if name in training else run_forked(each)
             if code < 0:
                 ended = signal.Signals(-code).name
                 say(f"error: {name}: was ended by signal {-code} ({ended})", error=True)
@@ -127,12 +144,19 @@ def run_in_turn(
 
 
 def load_code(names: Iterable[str], config: Any) -> None:
-    """Import TensorFlow and our code that the stages begin with, and all that this imports."""
-    import_tensorflow()
-    roots = [root for name in names for root in stages()[name].roots(config)]
-    for module in sorted({root.partition(":")[0] for root in roots}):
-        if module.partition(".")[0] == __package__:
-            importlib.import_module(module)
+    """Import what stages need, and read the code that decides their results.
+
+    What cannot be imported or read is said by the stage that needs it.
+    """
+    for stage in (stages()[name] for name in names):
+        with contextlib.suppress(Exception):
+            if stage.tensorflow(config):
+                import_tensorflow()
+            roots = stage.roots(config)
+            ours = {root.partition(":")[0] for root in roots if root.startswith(f"{__package__}.")}
+            for module in sorted({*ours, *stage.imports}):
+                importlib.import_module(module)
+            code_of(roots)
     gc.freeze()  # else a collection would unshare the memory of what is forked
 
 

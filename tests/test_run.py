@@ -1,6 +1,7 @@
 """One command for a whole run: what is out of date, in order, and then the report."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -24,7 +25,17 @@ from pipeline.report.current import report_is_current
 from pipeline.run import out_of_date
 from pipeline.study.parts import save_part
 from tests.guard import PATIENCE
-from tests.tiny import ROOT, SETTINGS, STAGES, TINY, command, load_tiny, sets, unmeasured
+from tests.tiny import (
+    ROOT,
+    SETTINGS,
+    STAGES,
+    TINY,
+    command,
+    imported_in,
+    load_tiny,
+    sets,
+    unmeasured,
+)
 
 STUDY = {
     "seeds": [1, 2, 3],
@@ -68,6 +79,26 @@ def test_an_empty_folder_gets_every_stage_and_the_report(tmp_path: Path) -> None
     again = run(tmp_path)
     assert (again.returncode, again.stdout, again.stderr) == (0, up_to_date(tmp_path), "")
     assert changes(folder.folder) == before
+
+
+def test_what_is_imported_ahead_is_what_a_stage_imports(tmp_path: Path) -> None:
+    assert run(tmp_path, upto="evaluate").returncode == 0
+    for name, stage in STAGES.items():
+        if stage.imports == Stage.imports:
+            continue
+        (Run(tmp_path / "sample").stage(name) / RECORD).unlink()
+        arguments = ["--config", TINY, "--results", tmp_path, *sets(*SETTINGS)]
+        done = command(name, *arguments, env={"PYTHONPROFILEIMPORTTIME": "1"})
+        assert done.returncode == 0
+        assert set(stage.imports) <= imported_in(done.stderr)
+
+
+def test_what_cannot_be_imported_ahead_is_said_by_its_stage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = dataclasses.replace(stages()["evaluate"], imports=("json", "no_such_module", "csv"))
+    monkeypatch.setattr(module, "stages", lambda: {"evaluate": broken})
+    module.load_code(["evaluate"], load_tiny().config)
 
 
 def test_what_is_out_of_date_runs_and_why_is_said_once(results_copy: Path) -> None:

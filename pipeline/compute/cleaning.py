@@ -2,12 +2,14 @@
 
 import functools
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pipeline.data.prepared import Labels, load_class_names, text_groups
 from pipeline.frame import artifacts
+from pipeline.frame.artifacts import Arrays
 from pipeline.frame.errors import ArtifactError, DataError
 from pipeline.frame.run import Run
 from pipeline.issues.arms import ARMS, NOTHING, Suspicion, TrainingSet, class_weights
@@ -19,6 +21,7 @@ from pipeline.models.temperature import held_out_trainings, temperature_of
 from pipeline.models.training import (
     OnEpoch,
     Training,
+    grouped,
     new_classifier,
     plan_training,
     remedy,
@@ -216,6 +219,19 @@ def fit_temperatures(
             held_out = list(zip(kept, folds, strict=True))
         else:
             planned = held_out_trainings(training, folds)
-            held_out = [(train([each], lambda *_: None)[0], fold) for each, fold in planned]
+            found = train_together([each for each, _ in planned])
+            held_out = [(found[each.name], fold) for each, fold in planned]
         temperatures[name] = temperature_of(held_out, labels.fitted("train"))
     return temperatures
+
+
+def train_together(trainings: Sequence[Training]) -> dict[str, Arrays]:
+    """Return {name: what a training gives}; those that can be one training are one.
+
+    They are few and small: alone, most of their time goes to starting steps.
+    """
+    return {
+        training.name: arrays
+        for group in grouped(trainings)
+        for training, arrays in zip(group, train(group, lambda *_: None), strict=True)
+    }

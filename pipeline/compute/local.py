@@ -29,6 +29,7 @@ from pipeline.frame.tensorflow import (
     is_started,
     load_tensorflow,
 )
+from pipeline.models.training import grouped
 
 WORKER_BYTES = 500_000_000  # of a process that only vectorizes
 
@@ -110,7 +111,7 @@ class Workers:
         """
         meter = Meter(tasks, self.progress)
         if self.device == "gpu":
-            groups = group_tasks(tasks)
+            groups = grouped(tasks)
         else:
             groups = [[task] for task in in_starting_order(tasks, self.count)]
         finished = (
@@ -198,15 +199,6 @@ def _find_exchange(shares: list[list[T]]) -> tuple[list[T], list[T], int, int] |
                 if 0 < long - short < end - total:
                     return last, other, i, j
     return None
-
-
-def group_tasks(tasks: Sequence[T]) -> list[list[T]]:
-    """Return the tasks in groups that can be trained as one."""
-    groups: dict[Hashable, list[T]] = {}
-    for place, task in enumerate(tasks):
-        alone = ("alone", place)
-        groups.setdefault(alone if task.stack_shape is None else task.stack_shape, []).append(task)
-    return list(groups.values())
 
 
 def count_workers(compute: Compute, progress: StageProgress, worker_bytes: int) -> int:

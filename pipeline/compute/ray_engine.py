@@ -24,6 +24,7 @@ from pipeline.frame.errors import ConfigError, NetworkError, ResourceError
 from pipeline.frame.progress import StageProgress
 from pipeline.frame.tensorflow import quiet_start
 from pipeline.frame.versions import versions
+from pipeline.models.training import grouped
 
 LIBRARIES = (
     *("tensorflow", "keras", "scikeras", "scikit-learn"),
@@ -79,7 +80,7 @@ class RayWorkers:
             ConfigError: a node cannot do what this machine would, see work_on_node.
         """
         if self.device == "gpu":
-            groups = local.group_tasks(tasks)
+            groups = grouped(tasks)
         else:
             groups = [[task] for task in local.in_starting_order(tasks, self.count)]
         limit = len(groups) if self.compute.workers == "auto" else self.count

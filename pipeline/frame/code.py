@@ -56,15 +56,19 @@ class Code:
 
 @dataclass
 class _Module:
-    """A module as written: its definitions, and what its names mean."""
+    """A module as written: its definitions, and what its names mean.
 
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imported: dict[str, Place] = field(default_factory=dict)
+    copies: the definitions once more, until their meaning is asked for.
+    """
+
+    definitions: dict[str, list[ast.stmt]]
+    imported: dict[str, Place]
+    copies: dict[str, list[ast.stmt]]
     meanings: dict[str, list[ast.stmt]] = field(default_factory=dict)
 
     def meaning_of(self, name: str) -> list[ast.stmt]:
         if name not in self.meanings:
-            self.meanings[name] = [meaning(node) for node in self.definitions[name]]
+            self.meanings[name] = [meaning(node) for node in self.copies.pop(name)]
         return self.meanings[name]
 
 
@@ -258,12 +262,17 @@ def read_module(name: str) -> _Module | None:
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     if not path.is_file():
         return None
-    tree = ast.parse(path.read_bytes())
-    module = _Module(imported=_imports_in(tree, nested=False))
+    source = path.read_bytes()
+    tree, again = ast.parse(source), ast.parse(source)  # a fifth of what a copy of a tree takes
+    return _Module(_definitions(tree), _imports_in(tree, nested=False), _definitions(again))
+
+
+def _definitions(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    found: dict[str, list[ast.stmt]] = {}
     for node in tree.body:
         for target in _names_of(node):
-            module.definitions.setdefault(target, []).append(node)
-    return module
+            found.setdefault(target, []).append(node)
+    return found
 
 
 def _names_of(node: ast.stmt) -> list[str]:

@@ -5,7 +5,6 @@ is computed for those words alone. A reworded message leaves the tree as it was.
 """
 
 import ast
-import copy
 from typing import Any
 
 # Calls that change nothing, so that a name which only held their result may go with its words.
@@ -15,8 +14,8 @@ WORDS = ast.Constant("words")
 
 
 def meaning(node: ast.stmt) -> ast.stmt:
-    """Return a copy of a definition with nothing but what decides its result."""
-    bare: ast.stmt = _Bare().visit(copy.deepcopy(node))
+    """Return a definition with nothing but what decides its result; `node` is used up for it."""
+    bare: ast.stmt = _Bare().visit(node)
     for inner in ast.walk(bare):
         if isinstance(inner, ast.FunctionDef):
             while _drop_unused(inner):

@@ -18,6 +18,10 @@ HEARD = (signal.SIGINT, signal.SIGTERM)
 Work = Callable[[], int]  # returns its exit code
 
 
+def nothing(*given: object) -> None:
+    pass
+
+
 def run_forked(work: Work) -> int:
     """Run `work` in a fork; return its exit code, minus the signal that ended it.
 
@@ -83,14 +87,22 @@ class Nursery:
     first, or by `start`, and ends with the `with` block or with this process, whatever ends that.
     """
 
-    def __init__(self, load: Callable[[], object], works: Mapping[str, Work]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], object],
+        works: Mapping[str, Work],
+        meanwhile: Callable[[str], object] = nothing,
+    ) -> None:
         """Keep what to do.
 
         Args:
             load: imports; no thread may be running after it. works: what can be asked for.
+            meanwhile: called in the nursery while a work, of which it gets the name, is done: it
+                may import what the next one needs.
         """
         self._load = load
         self._works = works
+        self._meanwhile = meanwhile
         self._process = 0
 
     def __enter__(self) -> Self:
@@ -106,8 +118,11 @@ class Nursery:
             os.kill(self._process, signal.SIGKILL)  # nothing runs in it
             self._lost()
 
-    def run(self, name: str) -> int:
+    def run(self, name: str, meanwhile: Callable[[], object] = nothing) -> int:
         """Do a work in a process of its own; as `run_forked`.
+
+        Args:
+            meanwhile: called in this process while the work is done.
 
         Raises:
             Terminated: see `hear_for`.
@@ -119,7 +134,14 @@ class Nursery:
         self._requests.write(name + "\n")
         self._requests.flush()
         child = int(self._answers.readline() or 0)
-        return hear_for(child, mask, lambda: self._code_of(child)) if child else self._lost()
+        if not child:
+            return self._lost()
+
+        def wait() -> int:
+            meanwhile()
+            return self._code_of(child)
+
+        return hear_for(child, mask, wait)
 
     def start(self) -> None:
         """Import what is heavy, beside whatever else is done meanwhile; once."""
@@ -161,6 +183,7 @@ class Nursery:
 
             child = _fork(work, signal.pthread_sigmask(signal.SIG_BLOCK, HEARD) | set(HEARD))
             os.write(answers, f"{child}\n".encode())
+            self._meanwhile(name)
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             os.write(answers, f"{code}\n".encode())
 

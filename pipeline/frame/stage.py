@@ -51,10 +51,6 @@ def no_files(config: Any, run: Run) -> list[str]:
     return []
 
 
-def never(config: Any) -> bool:
-    return False
-
-
 @dataclass(frozen=True)
 class Stage:
     """What a stage says of itself, in its own file.
@@ -64,6 +60,7 @@ class Stage:
     only the stages depend on which name them, as "stage/file", in opens. files: what else is
     opened, given config and run: files and folders outside results/. code: the code that the config
     chooses, as "module:function". tensorflow: whether it calls TensorFlow, given the config.
+    imports: modules that take long to import, of which its functions say where they need them.
     """
 
     does: str
@@ -75,7 +72,8 @@ class Stage:
     opens: tuple[str, ...] = ()
     files: Callable[[Any, Run], list[str]] = no_files
     code: Callable[[Any], list[str]] = nothing
-    tensorflow: Callable[[Any], bool] = never
+    tensorflow: Callable[[Any], bool] = lambda config: False
+    imports: tuple[str, ...] = ("pyarrow.dataset",)  # for every table, pandas with it
 
     @property
     def name(self) -> str:

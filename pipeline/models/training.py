@@ -1,10 +1,10 @@
 """One training: what a worker process gets and what it gives back."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -165,6 +165,23 @@ def plan_training(
         name=name,
         **more,
     )
+
+
+class Stackable(Protocol):
+    @property
+    def stack_shape(self) -> Hashable | None: ...
+
+
+T = TypeVar("T", bound=Stackable)
+
+
+def grouped(tasks: Sequence[T]) -> list[list[T]]:
+    """Return the tasks in groups that can be trained as one."""
+    groups: dict[Hashable, list[T]] = {}
+    for place, task in enumerate(tasks):
+        alone = ("alone", place)
+        groups.setdefault(alone if task.stack_shape is None else task.stack_shape, []).append(task)
+    return list(groups.values())
 
 
 def train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.compute import local
-from pipeline.compute.local import Work, Workers, count_workers, group_tasks, in_starting_order
+from pipeline.compute.local import Work, Workers, count_workers, in_starting_order
 from pipeline.compute.sections import Compute
 from pipeline.frame.errors import ResourceError
 from pipeline.frame.progress import StageProgress
+from pipeline.models.training import grouped
 from tests.compute.jobs import Job, die, die_beside_the_deaf, die_while_answering, fail, work
 from tests.guard import PATIENCE
 from tests.tiny import unmeasured
@@ -106,6 +107,7 @@ import multiprocessing
 from pipeline.compute.local import Workers
 from pipeline.compute.sections import Compute
 from pipeline.frame.progress import StageProgress
+from pipeline.models.training import grouped
 from tests.compute.jobs import Job, sleep
 
 if __name__ == "__main__":
@@ -170,7 +172,7 @@ def test_more_workers_than_the_machine_bears_are_reduced(
 
 def test_only_tasks_that_can_be_one_training_are_grouped() -> None:
     jobs = [Job(0, stack_shape=7), Job(1), Job(2, stack_shape=8), Job(3, stack_shape=7), Job(4)]
-    numbers = [[job.number for job in group] for group in group_tasks(jobs)]
+    numbers = [[job.number for job in group] for group in grouped(jobs)]
     assert numbers == [[0, 3], [1], [2], [4]]
 
 

@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from pipeline.frame.processes import Nursery, run_forked
+from pipeline.frame.processes import Nursery, nothing, run_forked
 from tests.guard import PATIENCE
 from tests.tiny import ROOT, unmeasured
 
@@ -53,6 +53,17 @@ def test_it_loads_once_in_one_process_and_only_there() -> None:
     loader, parent = works[0].split()
     assert loader == parent
     assert not psutil.pid_exists(int(loader))
+
+
+def test_while_a_work_is_done_both_may_import_what_the_next_needs() -> None:
+    loaded: list[str] = []  # of this process; the nursery has a copy
+
+    def second() -> int:
+        return len(loaded)
+
+    with Nursery(nothing, {"first": int, "second": second}, loaded.append) as nursery:
+        assert nursery.run("first", lambda: loaded.extend("abc")) == 0
+        assert (nursery.run("second"), loaded) == (1, ["a", "b", "c"])
 
 
 def test_nothing_is_started_that_nobody_asks_for() -> None:
