@@ -15,7 +15,9 @@ from pipeline.models.tokens import split_words
 
 SEED = 123456
 FOLDS, MIN_COUNT, BATCH_SIZE = 5, 3, 32
-STEPS, STEPS_A_CLASS = 1000, 45  # of training; see docs/detection.md
+STEPS, STEPS_A_CLASS = 500, 23  # of training, at LARGE_STEP; see docs/detection.md
+LARGE_STEP, SMALL_STEP = 0.01, 0.003  # of Adam
+LEAST_EPOCHS = 5
 STRENGTHS = [1.0, 10.0, 100.0]  # of a linear model of vectors: penalties to choose from
 MOST_CLASS_WEIGHT = 4.0  # of a few rows cleanlab's estimate can be anything: docs/study.md
 FOREIGN = 0.002  # share of characters beyond ASCII
@@ -33,6 +35,7 @@ UNREAD_SETTINGS: dict[str, Any] = {
     "sequence_length": 200,
     "words": "unicode",
     "epochs": 20,
+    "learning_rate": SMALL_STEP,
     "folds": FOLDS,
     "finder": suggest_finder(10_000, 2, 5_000_000),
 }
@@ -99,7 +102,7 @@ def suggest_network(settings: dict[str, Any]) -> dict[str, Any]:
             "embedding_dim": 16,
             "dropout": 0.2,
             "optimizer": "adam",
-            "learning_rate": 0.003,
+            "learning_rate": settings["learning_rate"],
             "epochs": settings["epochs"],
             "batch_size": BATCH_SIZE,
         },
@@ -122,7 +125,7 @@ def with_vectors(settings: dict[str, Any], vectors: Path) -> dict[str, Any]:
 
 
 def suggest_settings(examples: Examples, texts: pa.Array, sizes: np.ndarray) -> dict[str, Any]:
-    """Return max_tokens, sequence_length, words, epochs, folds and the finder for a dataset.
+    """Return what of a config depends on the texts: vocabulary, training, folds, the finder.
 
     Words in fewer than 3 places are left out: a network learns a label error by heart from
     a word that occurs nowhere else.
@@ -138,7 +141,7 @@ def suggest_settings(examples: Examples, texts: pa.Array, sizes: np.ndarray) -> 
         "max_tokens": int(np.clip(frequent + 2, 100, 20_000)),
         "sequence_length": int(np.clip(np.ceil(np.percentile(lengths, 95) / 10) * 10, 20, 500)),
         "words": kind,
-        "epochs": suggest_epochs(len(examples.texts), len(examples.class_names)),
+        **suggest_training(len(examples.texts), len(examples.class_names)),
         "folds": min(FOLDS, int(sizes.max())),
         "finder": suggest_finder(
             len(examples.texts), len(examples.class_names), sum(map(len, examples.texts))
@@ -153,8 +156,16 @@ def suggest_words(texts: pa.Array) -> str:
     return "unicode" if others > FOREIGN * characters else "ascii"
 
 
-def suggest_epochs(count: int, num_classes: int) -> int:
-    """Return enough epochs for the steps that a network needs to learn so many classes."""
+def suggest_training(count: int, num_classes: int) -> dict[str, Any]:
+    """Return the learning rate and the epochs in which a network learns so many classes.
+
+    Few texts are read often: large steps learn as much in half as many, and training twice as long
+    changes little. Of more texts a few epochs are enough, in which large steps learn too much.
+    """
     steps = STEPS + STEPS_A_CLASS * num_classes
-    most = 60 + num_classes // 4  # of a few texts an epoch is hardly more than its overhead
-    return int(np.clip(np.ceil(steps * BATCH_SIZE / count), 5, most))
+    epochs = int(np.ceil(steps * BATCH_SIZE / count))
+    if epochs > LEAST_EPOCHS:
+        most = 40 + num_classes // 4  # of a few texts an epoch is hardly more than its overhead
+        return {"learning_rate": LARGE_STEP, "epochs": min(epochs, most)}
+    longer = int(np.ceil(2 * steps * BATCH_SIZE / count))
+    return {"learning_rate": SMALL_STEP, "epochs": max(longer, LEAST_EPOCHS)}
