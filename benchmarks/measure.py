@@ -19,7 +19,7 @@ class Cost:
     """Whole-process cost of a command and of all it started.
 
     peak_process_bytes: the largest resident size of one process. peak_total_bytes: the largest
-    sum over all its processes, shared pages counted once a process, sampled ten times a second.
+    sum over all its processes, of what forks share each its part, sampled ten times a second.
     """
 
     wall_seconds: float
@@ -70,15 +70,17 @@ class _MemorySampler(threading.Thread):
                     return
             except psutil.NoSuchProcess:
                 return
-            self.peak = max(self.peak, sum(map(_resident, tree)))
+            self.peak = max(self.peak, sum(map(_part_of, tree)))
             time.sleep(SAMPLE_SECONDS)
 
 
-def _resident(process: psutil.Process) -> int:
+def _part_of(process: psutil.Process) -> int:
+    """Return the proportional set size; the resident one where the kernel does not tell it."""
     try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
+        memory = process.memory_full_info()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
+    return int(getattr(memory, "pss", memory.rss))
 
 
 def python() -> str:

@@ -1,5 +1,6 @@
 """How every command ends: one line for a user's mistake, a log file for ours, an exit code."""
 
+import atexit
 import contextlib
 import errno
 import functools
@@ -10,6 +11,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -111,6 +113,11 @@ def run_app(app: typer.Typer) -> None:
         code = _say(error.format_message(), code=ConfigError.exit_code)
     # Pools and TensorFlow have threads that must not hold up an exit that is already decided.
     if code in (130, 143):
+        _flush()
+        os._exit(code)
+    # One that is inside a library when Python ends takes the process down with it.
+    if any(thread.daemon for thread in threading.enumerate()):
+        atexit._run_exitfuncs()
         _flush()
         os._exit(code)
     sys.exit(code)

@@ -215,3 +215,30 @@ def make_offline(folder: Path) -> Path:
         encoding="utf-8",
     )
     return site
+
+
+BUSY = """
+import atexit, threading
+from pipeline.frame.cli import run_command
+
+class Last:
+    def __del__(self) -> None:
+        print("Python takes itself down")
+
+last = Last()
+
+def work() -> None:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    atexit.register(print, "tidied up")
+
+run_command(work)
+"""
+
+
+def test_python_is_not_taken_down_under_a_running_thread() -> None:
+    """Inside a library it would take the process with it: the code of a crash instead of 0."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY], cwd=ROOT, env=unmeasured(),
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "tidied up\n", "")
