@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.frame.errors import ConfigError
+
 SCOPES = ("all", "train", "test")
 
 
@@ -117,3 +119,17 @@ class Run:
     @property
     def report_made_from(self) -> Path:
         return self.folder / "report" / "made_from.json"
+
+
+def check_apart(paths: list[str], run: Run) -> None:
+    """Refuse to read a folder that holds the results: it would change with each of them.
+
+    Raises:
+        ConfigError: one of `paths` does.
+    """
+    for path in paths:
+        if Path(path).is_dir() and run.folder.resolve().is_relative_to(Path(path).resolve()):
+            raise ConfigError(
+                f"{path}: the results in {run.folder} lie in this folder of the dataset, which "
+                "would change with them; name another --results (of check: --out)"
+            )

@@ -176,6 +176,24 @@ def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
     assert hash_of(tmp_path / "a") != before
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_results_in_the_folder_that_is_read_are_refused_at_once(
+    tmp_path: Path, linked: bool
+) -> None:
+    """The folder would change with them, and no second try would help."""
+    folder = write_folder(tmp_path / "data")
+    given = folder
+    if linked:
+        given = tmp_path / "given"
+        given.symlink_to(folder)
+    run = Run(folder / "results" / "sample")
+    with pytest.raises(ConfigError, match="lie in this folder of the dataset, which"):
+        execute(STAGES["prepare"], load(dataset("folder", given)), run)
+    assert not run.folder.exists()
+    beside = Run(tmp_path / "data-results" / "sample")
+    execute(STAGES["prepare"], load(dataset("folder", given)), beside)
+
+
 # --- TFDS ----------------------------------------------------------------------------------
 
 

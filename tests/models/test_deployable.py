@@ -23,10 +23,10 @@ from pipeline.models.deployable import deployable_model, save_model
 from pipeline.models.network import FastText
 from pipeline.models.raw_text import number_words, tokens_of_texts
 from pipeline.models.sequence import build_cnn, build_transformer
-from pipeline.models.tokens import encode, split_words
+from pipeline.models.tokens import as_read, encode, split_words
 from pipeline.predict import load_network
 from tests.models.vocabulary import build_vocabulary
-from tests.tiny import unmeasured
+from tests.tiny import ROOT, unmeasured
 
 TEXTS = ["The good, the bad", "GOOD film<br /><br />bad end", "", "unseen words é", "bad " * 20]
 
@@ -68,6 +68,11 @@ def test_a_network_of_any_language_is_asked_as_it_was_trained(tmp_path: Path) ->
     others = ["кино ХОРОШЕЕ", "很好👍🏽", "e\u0301te\u0301 CHAUD", "PLAIN"]
     for asked in (texts, others):
         np.testing.assert_allclose(labeler.pred_probs(asked), network.predict(tokens), rtol=1e-5)
+    documented = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    assert f"`{deployable.FOLDED_TEXT}`" in documented
+    assert '`pipeline.models.tokens.as_read(pa.array(texts), "unicode").to_pylist()`' in documented
+    folded = as_read(pa.array(others), "unicode").to_pylist()
+    np.testing.assert_allclose(model(tf.constant(folded)), network.predict(tokens), rtol=1e-5)
 
 
 ODD = [
