@@ -26,7 +26,7 @@ from pipeline.frame.code import code_of
 from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
-from pipeline.frame.processes import Nursery, run_forked
+from pipeline.frame.processes import Nursery, nothing, run_forked
 from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState, execute, stages
 from pipeline.frame.tensorflow import import_tensorflow
@@ -42,10 +42,6 @@ def run(
 ) -> None:
     """Run every stage that is out of date, each in a process of its own; then write the report."""
     run_stages(load_config(config, set_ or []), results, upto=upto)
-
-
-def nothing() -> None:
-    pass
 
 
 def run_stages(
