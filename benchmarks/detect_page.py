@@ -50,7 +50,7 @@ def table_of(records: list[Record]) -> str:
         lines.append(
             f"| {r['set']} | {r['rows']:,} ({r['checked']:,}) | {r['classes']} | {r['wrong']:,} "
             f"| {ours:.3f} | {NAMES[r['best_peer']]} | {best:.3f} "
-            f"| {r['difference']:+.3f} [{low:+.3f}, {high:+.3f}] |"
+            f"| {r['difference']:+z.3f} [{low:+z.3f}, {high:+z.3f}] |"
         )
     for r in records:
         lines += ["", f"**{r['set']}**", ""]

@@ -113,7 +113,7 @@ def differences(part: Figures) -> str:
     """Return every comparison with its three intervals."""
     head = ["arm", "against", "labels", "difference", "95% over seeds", "95% over test sets"]
     rows = [
-        [each["arm"], each["control"], each["labels"], f"{each['mean']:+.4f}"]
+        [each["arm"], each["control"], each["labels"], f"{each['mean']:+z.4f}"]
         + [_interval(each[key]) for key in ("ci95", "ci95_test_set", "ci95_both")]
         for each in part["study"]["differences"]
     ]
@@ -140,7 +140,7 @@ def two_finders(imdb: Figures, ensemble: Figures) -> str:
 
 
 def _gain(found: Figures) -> str:
-    return f"{found['mean']:+.4f} {_interval(found['ci95_both'])}"
+    return f"{found['mean']:+z.4f} {_interval(found['ci95_both'])}"
 
 
 def _corrected(figures: Figures) -> dict[str, float]:
@@ -153,7 +153,7 @@ def _ranged(spread: dict[str, float]) -> str:
 
 
 def _interval(ends: list[float]) -> str:
-    return f"[{ends[0]:+.4f}, {ends[1]:+.4f}]"
+    return f"[{ends[0]:+z.4f}, {ends[1]:+z.4f}]"
 
 
 def definitions(imdb: Figures) -> str:
@@ -215,7 +215,7 @@ def detected(part: Figures) -> str:
         shown = [f"**{s:.3f}**" if s == max(scores) else f"{s:.3f}" for s in scores]
         low, high = each["ci95"]
         sizes = [f"{each['rows']:,} ({each['checked']:,})", f"{each['wrong']:,}"]
-        ahead = f"{each['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+        ahead = f"{each['difference']:+z.3f} [{low:+z.3f}, {high:+z.3f}]"
         costs = (each["finders"][name]["cpu_seconds"] for name in (OURS, each["best_peer"]))
         rows.append([each["set"], *sizes, *shown, ahead, ", ".join(f"{c:.0f}" for c in costs)])
     return table([*head, "ensemble - best peer", "CPU s: ensemble, best peer"], rows)
