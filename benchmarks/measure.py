@@ -19,7 +19,8 @@ class Cost:
     """Whole-process cost of a command and of all it started.
 
     peak_process_bytes: the largest resident size of one process. peak_total_bytes: the largest
-    sum over all its processes, of what forks share each its part, sampled ten times a second.
+    sum over all its processes, of what forks share each its part; sampled ten times a second, and
+    told where more was resident than before.
     """
 
     wall_seconds: float
@@ -61,6 +62,7 @@ class _MemorySampler(threading.Thread):
         super().__init__(daemon=True)
         self.root = psutil.Process(pid)
         self.peak = 0
+        self.most_resident = 0
 
     def run(self) -> None:
         while True:
@@ -70,8 +72,18 @@ class _MemorySampler(threading.Thread):
                     return
             except psutil.NoSuchProcess:
                 return
-            self.peak = max(self.peak, sum(map(_part_of, tree)))
+            # What is shared takes the kernel so long to tell that it would slow down the command.
+            if (resident := sum(map(_resident, tree))) > 1.02 * self.most_resident:
+                self.most_resident = resident
+                self.peak = max(self.peak, sum(map(_part_of, tree)))
             time.sleep(SAMPLE_SECONDS)
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _part_of(process: psutil.Process) -> int:

@@ -6,7 +6,7 @@ There are no defaults: a value that a run used can be read in its YAML.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.messages import short
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+OTHER_KEYS = ("extra_forbidden", "missing")  # what is wrong where a section is of another kind
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,12 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        problems += [describe_problem(problem, where) for problem in each_once(error.errors())]
-        problems += _hints(sources)
+        found = list(each_once(error.errors()))
+        foreign = [each for each in found if each["type"] in OTHER_KEYS]
+        changed = _changed_kinds(sources, {each["loc"][0] for each in foreign})
+        known = {key[0] for key in changed}
+        told = (e for e in found if not (e in foreign and e["loc"][0] in known))
+        problems += _hints(changed) + [describe_problem(problem, where) for problem in told]
         raise ConfigError(problems) from None
     problems += [
         f"{where(key)}: {'.'.join(key)}: {what}" for key, what in find_contradictions(config)
@@ -134,14 +139,22 @@ def _is_optional(key: Key) -> bool:
     return any(field is not None and not field.is_required() for field in fields)
 
 
-def _hints(sources: Mapping[Key, str]) -> list[str]:
-    """Return what to write instead of an override that turns a section into one of another kind."""
+def _changed_kinds(sources: Mapping[Key, str], among: Collection[Any]) -> dict[Key, str]:
+    """Return the overrides that turn a section, or a part of it, into one of another kind."""
+    return {
+        key: source
+        for key, source in sources.items()
+        if len(key) > 1 and DISCRIMINATORS.get(str(key[-2])) == key[-1] and key[0] in among
+    }
+
+
+def _hints(changed: Mapping[Key, str]) -> list[str]:
+    """Return what to write instead of overrides that turn a section into one of another kind."""
     return [
-        f"--set {sources[key]}: a section with another {key[-1]} has other keys; give the whole "
-        f"section, {'.'.join(map(str, key[:-1]))}={{{key[-1]}: ..., ...}}, or write a config of "
-        "your own; configs/ag_news.yaml shows the keys of each"
-        for key in sources
-        if len(key) > 1 and DISCRIMINATORS.get(str(key[-2])) == key[-1]
+        f"--set {source}: a section with another {key[-1]} has other keys; give the whole "
+        f"section, {'.'.join(map(str, key[:-1]))}={{{key[-1]}: {source.partition('=')[2]}, ...}}, "
+        "or write a config of your own; docs/config.md has the keys of each"
+        for key, source in changed.items()
     ]
 
 
