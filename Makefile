@@ -32,7 +32,7 @@ FORMATS := $(patsubst pipeline/exchange/%.py,%,$(shell grep -l '^FORMAT = Format
 .DEFAULT_GOAL := help
 
 help: ## print this list
-	@echo "make demo                     the whole pipeline on a generated corpus, offline, half a minute"
+	@echo "make demo                     the whole pipeline on a generated corpus, offline, a quarter of a minute"
 	@echo "make all                      the IMDb experiment (CONFIG=configs/imdb.yaml)"
 	@echo "make all CONFIG=configs/x.yaml  another dataset or experiment"
 	@echo "make all SET=\"model.epochs=3\"  any key overridden"
