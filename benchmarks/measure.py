@@ -19,8 +19,7 @@ class Cost:
     """Whole-process cost of a command and of all it started.
 
     peak_process_bytes: the largest resident size of one process. peak_total_bytes: the largest
-    sum over all its processes, of what forks share each its part; sampled ten times a second, and
-    told where more was resident than before.
+    sum over all its processes, of what forks share each its part, looked at once a second.
     """
 
     wall_seconds: float
@@ -62,7 +61,7 @@ class _MemorySampler(threading.Thread):
         super().__init__(daemon=True)
         self.root = psutil.Process(pid)
         self.peak = 0
-        self.most_resident = 0
+        self.told = 0.0
 
     def run(self) -> None:
         while True:
@@ -72,9 +71,10 @@ class _MemorySampler(threading.Thread):
                     return
             except psutil.NoSuchProcess:
                 return
-            # What is shared takes the kernel so long to tell that it would slow down the command.
-            if (resident := sum(map(_resident, tree))) > 1.02 * self.most_resident:
-                self.most_resident = resident
+            # What is shared takes the kernel long to tell: once a second, where it can be more.
+            soon = time.monotonic() < self.told + 1
+            if not soon and sum(map(_resident, tree)) > 1.02 * self.peak:
+                self.told = time.monotonic()
                 self.peak = max(self.peak, sum(map(_part_of, tree)))
             time.sleep(SAMPLE_SECONDS)
 
@@ -90,7 +90,9 @@ def _part_of(process: psutil.Process) -> int:
     """Return the proportional set size; the resident one where the kernel does not tell it."""
     try:
         memory = process.memory_full_info()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
+    except psutil.AccessDenied:
+        return _resident(process)
+    except psutil.NoSuchProcess:
         return 0
     return int(getattr(memory, "pss", memory.rss))
 

@@ -27,7 +27,7 @@ from pipeline.frame.errors import ConfigError
 from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
 from pipeline.frame.processes import Nursery, nothing, run_forked
-from pipeline.frame.run import Run
+from pipeline.frame.run import Run, check_apart
 from pipeline.frame.stage import RunState, execute, stages
 from pipeline.frame.tensorflow import import_tensorflow
 from pipeline.frame.terminal import say
@@ -122,7 +122,8 @@ def run_in_turn(
     def load_rest() -> None:
         load(others)
         if REPORTED in works:
-            importlib.import_module("pipeline.report.__main__")
+            with contextlib.suppress(Exception):  # said when it is made
+                importlib.import_module("pipeline.report.__main__")
 
     with Nursery(lambda: load(training[:1]), works, load_next) as nursery:
         if training:
@@ -142,17 +143,19 @@ def run_in_turn(
 def load_code(names: Iterable[str], config: Any) -> None:
     """Import what stages need, and read the code that decides their results.
 
-    What cannot be imported or read is said by the stage that needs it.
+    What cannot be imported or read is said by the stage that needs it. Code of the user's is left
+    to the stage, which says that it runs it.
     """
     for stage in (stages()[name] for name in names):
         with contextlib.suppress(Exception):
             if stage.tensorflow(config):
                 import_tensorflow()
             roots = stage.roots(config)
-            ours = {root.partition(":")[0] for root in roots if root.startswith(f"{__package__}.")}
-            for module in sorted({*ours, *stage.imports}):
+            ours = [root for root in roots if root.startswith(f"{__package__}.")]
+            for module in sorted({*(root.partition(":")[0] for root in ours), *stage.imports}):
                 importlib.import_module(module)
-            code_of(roots)
+            if ours == roots:
+                code_of(roots)
     gc.freeze()  # else a collection would unshare the memory of what is forked
 
 
@@ -167,6 +170,7 @@ def work(name: str, loaded: Loaded, results: Path) -> int:
 
     def run_stage(**_: object) -> None:
         folder = Run(results / loaded.run)
+        check_apart(stages()[name].files(loaded.config, folder), folder)
         with locked(folder):
             execute(stages()[name], loaded, folder)
 

@@ -335,3 +335,19 @@ def test_what_is_done_meanwhile_comes_before_the_first_stage(
     assert stages_done("\n".join(rest)) == ["prepare"]
     module.run_stages(loaded, tmp_path, upto="prepare", meanwhile=lambda: print("looked at"))
     assert "looked at" in capfd.readouterr().out
+
+
+def test_code_of_the_users_is_not_run_ahead_of_its_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stage says first that it runs it; and what is edited meanwhile is what counts."""
+    package = tmp_path / "own_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('was run')")
+    (package / "made.py").write_text("def model(): pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = dataclasses.replace(
+        stages()["evaluate"], code=lambda config: ["own_package.made:model"], imports=()
+    )
+    monkeypatch.setattr(module, "stages", lambda: {"evaluate": own})
+    module.load_code(["evaluate"], load_tiny().config)

@@ -4,7 +4,7 @@ from pipeline.config.load import load_config
 from pipeline.frame.cli import RESULTS, ConfigOption, ResultsOption, SetOption, run_command
 from pipeline.frame.finished import check_owner
 from pipeline.frame.lock import locked
-from pipeline.frame.run import Run
+from pipeline.frame.run import Run, check_apart
 from pipeline.frame.stage import Stage, execute
 
 
@@ -17,6 +17,7 @@ def stage_main(stage: Stage) -> None:
         loaded = load_config(config, set_ or [])
         run = Run(results / loaded.run)
         check_owner(config, run)
+        check_apart(stage.files(loaded.config, run), run)
         with locked(run):
             execute(stage, loaded, run)
 

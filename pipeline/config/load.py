@@ -4,6 +4,7 @@ Every problem of a file is found in one pass and reported as `file:line:column: 
 There are no defaults: a value that a run used can be read in its YAML.
 """
 
+import copy
 import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -47,6 +48,7 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
     """
     run = run_name(path)
     values, positions, problems = read_document(path)
+    written = copy.deepcopy(values)
     sources = _apply_overrides(values, overrides, problems)
 
     def where(key: Key) -> str:
@@ -61,7 +63,8 @@ def load_config(path: Path, overrides: list[str] | tuple[str, ...] = ()) -> Load
     except ValidationError as error:
         found = list(each_once(error.errors()))
         foreign = [each for each in found if each["type"] in OTHER_KEYS]
-        changed = _changed_kinds(sources, {each["loc"][0] for each in foreign})
+        among = {each["loc"][0] for each in foreign}
+        changed = _changed_kinds(sources, written, values, among)
         known = {key[0] for key in changed}
         told = (e for e in found if not (e in foreign and e["loc"][0] in known))
         problems += _hints(changed) + [describe_problem(problem, where) for problem in told]
@@ -139,13 +142,31 @@ def _is_optional(key: Key) -> bool:
     return any(field is not None and not field.is_required() for field in fields)
 
 
-def _changed_kinds(sources: Mapping[Key, str], among: Collection[Any]) -> dict[Key, str]:
-    """Return the overrides that turn a section, or a part of it, into one of another kind."""
+def _changed_kinds(
+    sources: Mapping[Key, str],
+    written: Mapping[str, Any],
+    values: Mapping[str, Any],
+    among: Collection[Any],
+) -> dict[Key, str]:
+    """Return the overrides that turn a section, or a part of it, into one of another kind.
+
+    Args:
+        written: as the file has it. values: as overridden. among: sections that are asked about.
+    """
     return {
         key: source
         for key, source in sources.items()
-        if len(key) > 1 and DISCRIMINATORS.get(str(key[-2])) == key[-1] and key[0] in among
+        if len(key) > 1
+        and DISCRIMINATORS.get(str(key[-2])) == key[-1]
+        and key[0] in among
+        and _value_at(written, key) != _value_at(values, key)
     }
+
+
+def _value_at(values: Any, key: Key) -> Any:
+    for part in key:
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def _hints(changed: Mapping[Key, str]) -> list[str]:

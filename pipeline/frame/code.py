@@ -68,7 +68,8 @@ class _Module:
 
     def meaning_of(self, name: str) -> list[ast.stmt]:
         if name not in self.meanings:
-            self.meanings[name] = [meaning(node) for node in self.copies.pop(name)]
+            self.meanings[name] = [meaning(node) for node in self.copies[name]]
+            del self.copies[name]
         return self.meanings[name]
 
 
@@ -78,7 +79,8 @@ def code_of(roots: Iterable[str]) -> Code:
     A root outside this package is a module of the user's: it counts as a whole, with the modules
     beside it that it imports.
     """
-    return _code_of(tuple(roots))
+    roots = tuple(roots)
+    return _code_of(roots, source_of(roots))
 
 
 def source_of(roots: Iterable[str]) -> str:
@@ -108,7 +110,7 @@ def _package() -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _code_of(roots: tuple[str, ...]) -> Code:
+def _code_of(roots: tuple[str, ...], source: str) -> Code:
     digest = hashlib.sha256()
     found = _Reached()
     for root in roots:

@@ -54,9 +54,11 @@ def hear_for(child: int, mask: Iterable[int], wait: Callable[[], int]) -> int:
         signal.SIGTERM: signal.signal(signal.SIGTERM, tell),
     }
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    code = wait()
-    for each, answer in before.items():
-        signal.signal(each, answer)
+    try:
+        code = wait()
+    finally:
+        for each, answer in before.items():
+            signal.signal(each, answer)
     if told and code == 0:
         raise Terminated
     return code

@@ -1,5 +1,6 @@
 """The results folder of a run: the name of every file in it, and no path is written elsewhere."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,7 +129,8 @@ def check_apart(paths: list[str], run: Run) -> None:
         ConfigError: one of `paths` does.
     """
     for path in paths:
-        if Path(path).is_dir() and run.folder.resolve().is_relative_to(Path(path).resolve()):
+        is_folder = os.path.isdir(path)  # noqa: PTH112  # Path's raises where it may not look
+        if is_folder and run.folder.resolve().is_relative_to(Path(path).resolve()):
             raise ConfigError(
                 f"{path}: the results in {run.folder} lie in this folder of the dataset, which "
                 "would change with them; name another --results (of check: --out)"

@@ -35,7 +35,7 @@ from pipeline.frame.record import (
     record_problem,
     save_record,
 )
-from pipeline.frame.run import Run, check_apart
+from pipeline.frame.run import Run
 from pipeline.frame.scratch import scratch_in
 from pipeline.frame.terminal import say
 from pipeline.frame.versions import versions
@@ -137,10 +137,8 @@ def execute(stage: Stage, loaded: Any, run: Run) -> None:
     """Run one stage in `run` unless it is up to date.
 
     Raises:
-        ArtifactError: a stage that this one reads is out of date or damaged. ConfigError: a folder
-            that it reads holds the results.
+        ArtifactError: a stage that this one reads is out of date or damaged.
     """
-    check_apart(stage.files(loaded.config, run), run)
     name, state = stage.name, RunState(loaded.config, run)
     for upstream in stage.reads:
         if reason := state.reason(upstream):

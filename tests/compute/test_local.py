@@ -107,7 +107,6 @@ import multiprocessing
 from pipeline.compute.local import Workers
 from pipeline.compute.sections import Compute
 from pipeline.frame.progress import StageProgress
-from pipeline.models.training import grouped
 from tests.compute.jobs import Job, sleep
 
 if __name__ == "__main__":

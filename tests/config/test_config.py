@@ -455,3 +455,12 @@ def test_another_kind_of_section_takes_all_its_keys() -> None:
     (hint,) = str(caught.value).splitlines()  # not one line a key that the other kind has not
     assert hint.startswith(f"--set {override}: a section with another name has other keys; give ")
     assert "model={name: logistic_regression, ...}" in hint
+
+
+def test_the_kind_a_section_has_already_hides_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(SAMPLE.replace("  epochs:", "  epohcs:"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, ["model.name=fasttext"])
+    assert "did you mean epochs?" in str(caught.value)
+    assert "another name" not in str(caught.value)

@@ -27,6 +27,7 @@ from pipeline.report.__main__ import report
 from pipeline.report.tracking import track
 from pipeline.review.__main__ import review
 from pipeline.run import run as run_all
+from pipeline.run import work
 from pipeline.show import show
 from tests.data.sources import DATASET, dataset
 from tests.tiny import SETTINGS, STAGES, TINY, load_tiny, run_work
@@ -178,20 +179,20 @@ def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("linked", [False, True])
 def test_results_in_the_folder_that_is_read_are_refused_at_once(
-    tmp_path: Path, linked: bool
+    tmp_path: Path, linked: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The folder would change with them, and no second try would help."""
+    """The folder would change with them, and no second try would help. Nothing is left in it."""
     folder = write_folder(tmp_path / "data")
     given = folder
     if linked:
         given = tmp_path / "given"
         given.symlink_to(folder)
     run = Run(folder / "results" / "sample")
-    with pytest.raises(ConfigError, match="lie in this folder of the dataset, which"):
-        execute(STAGES["prepare"], load(dataset("folder", given)), run)
+    loaded = load(dataset("folder", given))
+    assert work("prepare", loaded, run.folder.parent) == 2
+    assert "lie in this folder of the dataset, which" in capsys.readouterr().err
     assert not run.folder.exists()
-    beside = Run(tmp_path / "data-results" / "sample")
-    execute(STAGES["prepare"], load(dataset("folder", given)), beside)
+    assert work("prepare", loaded, tmp_path / "data-results") == 0
 
 
 # --- TFDS ----------------------------------------------------------------------------------
