@@ -1,5 +1,6 @@
 """Commands of the pipeline run in this process: what they print, and the code they end with."""
 
+import atexit
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def end_of(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, *argv: str
         raise ExitedHard(code)
 
     monkeypatch.setattr(os, "_exit", hard)
+    monkeypatch.setattr(atexit, "_run_exitfuncs", lambda: None)  # those of the tests' own process
     monkeypatch.setattr(sys, "argv", ["program", *argv])
     try:
         main()
