@@ -81,13 +81,12 @@ def test_an_empty_folder_gets_every_stage_and_the_report(tmp_path: Path) -> None
     assert changes(folder.folder) == before
 
 
-def test_what_is_imported_ahead_is_what_a_stage_imports(tmp_path: Path) -> None:
-    assert run(tmp_path, upto="evaluate").returncode == 0
+def test_what_is_imported_ahead_is_what_a_stage_imports(results_copy: Path) -> None:
     for name, stage in STAGES.items():
         if stage.imports == Stage.imports:
             continue
-        (Run(tmp_path / "sample").stage(name) / RECORD).unlink()
-        arguments = ["--config", TINY, "--results", tmp_path, *sets(*SETTINGS)]
+        (Run(results_copy / "sample").stage(name) / RECORD).unlink()
+        arguments = ["--config", TINY, "--results", results_copy, *sets(*SETTINGS)]
         done = command(name, *arguments, env={"PYTHONPROFILEIMPORTTIME": "1"})
         assert done.returncode == 0
         assert set(stage.imports) <= imported_in(done.stderr)
