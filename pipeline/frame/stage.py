@@ -60,7 +60,7 @@ class Stage:
     only the stages depend on which name them, as "stage/file", in opens. files: what else is
     opened, given config and run: files and folders outside results/. code: the code that the config
     chooses, as "module:function". tensorflow: whether it calls TensorFlow, given the config.
-    imports: modules that take long to import, of which its functions say where they need them.
+    imports: modules that take long to import, which its functions import where they need them.
     """
 
     does: str
