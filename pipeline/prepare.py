@@ -1,6 +1,5 @@
 """Stage 1: read the dataset, check it, and write it down once for all later stages."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,14 @@ import pyarrow as pa
 from pipeline.config.command import stage_main
 from pipeline.config.schema import Config
 from pipeline.corrections.apply import Corrected, apply_journal
-from pipeline.data.examples import Examples, check_examples, fingerprint, group_texts, varies
+from pipeline.data.examples import (
+    Examples,
+    check_examples,
+    count_blank,
+    fingerprint,
+    group_texts,
+    varies,
+)
 from pipeline.data.sources import (
     code_of_source,
     files_of_source,
@@ -21,6 +27,7 @@ from pipeline.data.sources import (
 from pipeline.frame import artifacts
 from pipeline.frame.messages import some
 from pipeline.frame.run import Run
+from pipeline.frame.scratch import Encoded, encoded
 from pipeline.frame.stage import Context, Stage
 
 MUCH_OVERLAP = 0.05  # share of test whose text is also in train, above which prepare warns
@@ -48,7 +55,7 @@ def describe(examples: Examples, groups: np.ndarray) -> dict[str, Any]:
             split: dict(zip(examples.class_names, counts.tolist(), strict=True))
             for split, counts in sizes.items()
         },
-        "empty_texts": sum(not text.strip() for text in examples.texts),
+        "empty_texts": count_blank(examples.texts),
         "extra_copies": len(groups) - num_groups,
         "texts_with_conflicting_labels": int(varies(groups, examples.labels).sum()),
         "texts_in_train_and_test": int(in_both.sum()),
@@ -82,17 +89,27 @@ def save_metadata(run: Run, examples: Examples) -> None:
 
 def example_batches(examples: Examples, *, size: int) -> Iterator[pa.RecordBatch]:
     """Yield the lines of examples.parquet, `size` at a time."""
-    ids, texts = iter(examples.ids), iter(examples.texts)
-    for first in range(0, len(examples.texts), size):
+    parts = zip(encoded(examples.ids, size), encoded(examples.texts, size), strict=True)
+    for first, (ids, texts) in zip(range(0, len(examples.texts), size), parts, strict=True):
         rows = slice(first, min(first + size, len(examples.texts)))
         columns = [
             np.arange(rows.start, rows.stop),
-            list(itertools.islice(ids, size)),
+            as_column(ids),
             examples.splits[rows],
             examples.labels[rows],
-            list(itertools.islice(texts, size)),
+            as_column(texts),
         ]
         yield pa.record_batch(columns, schema=artifacts.EXAMPLES_SCHEMA)
+
+
+def as_column(texts: Encoded) -> pa.Array:
+    """Return texts as a column of Arrow's, without decoding them.
+
+    Raises:
+        pa.ArrowInvalid: they take more than 2 GiB.
+    """
+    buffers = [None, pa.py_buffer(texts.ends), pa.py_buffer(texts.data)]
+    return pa.Array.from_buffers(pa.large_string(), len(texts.ends) - 1, buffers).cast(pa.string())
 
 
 def prepare(context: Context) -> None:

@@ -226,7 +226,7 @@ def test_a_loss_that_diverges_names_the_fold_and_the_key(
     from pipeline.models.network import LossIsNaN
 
     def diverge(self: object, x: object, y: object, weights: object) -> None:
-        raise LossIsNaN("the loss became nan in epoch 3")
+        raise LossIsNaN(float("nan"), 3, 0)
 
     monkeypatch.setattr(FastTextClassifier, "fit", diverge)
     training = plan(tiny_run)[0]

@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.examples import Examples, check_examples, fingerprint, group_texts
+from pipeline.data.examples import (
+    Examples,
+    check_examples,
+    count_blank,
+    fingerprint,
+    group_texts,
+)
 from pipeline.data.sources import read_examples
 from pipeline.frame import artifacts
 from pipeline.frame.errors import DataError
@@ -64,6 +70,24 @@ def test_counts_copies_and_overlap() -> None:
 )
 def test_the_fingerprint_changes_with_everything(changes: dict[str, object]) -> None:
     assert fingerprint(make_examples(**changes)) != fingerprint(make_examples())
+
+
+def test_blank_texts_are_counted() -> None:
+    blank = ["", " ", "\n\t", "\u3000", "\u00a0 \u2003", "\x1f"]
+    assert count_blank([*blank, "a", " a", "\u00e9", "\u200b", "\u3000x", "\x00"]) == len(blank)
+
+
+def test_the_fingerprint_stays_what_it_was() -> None:
+    found = fingerprint(make_examples())
+    assert found == "sha256:186fd95c586d2681550bd9932211fe5e34aa9b9358a9b55fb35ba7860df3d9ec"
+    many = make_examples(
+        ids=[f"{n}" for n in range(700)],
+        texts=["é" * n for n in range(700)],
+        splits=["train"] * 400 + ["test"] * 300,
+        labels=np.arange(700) % 2,
+    )
+    found = fingerprint(many)
+    assert found == "sha256:b6bf4e475baee3cf28c5c3ed29d850d2032ac20142f18c722835b25487b3b025"
 
 
 def test_the_fingerprint_is_the_data_alone() -> None:

@@ -228,10 +228,11 @@ def fit_temperatures(
 def train_together(trainings: Sequence[Training]) -> dict[str, Arrays]:
     """Return {name: what a training gives}; those that can be one training are one.
 
-    They are few and small: alone, most of their time goes to starting steps.
+    They are few and small: alone, most of their time goes to starting steps. None of them is kept,
+    so none needs the bits it has alone.
     """
     return {
         training.name: arrays
-        for group in grouped(trainings)
+        for group in grouped(trainings, exact=False)
         for training, arrays in zip(group, train(group, lambda *_: None), strict=True)
     }

@@ -97,8 +97,7 @@ class Batch(NamedTuple):
     def epochs(self) -> int:
         return 1
 
-    @property
-    def stack_shape(self) -> None:
+    def stack_shape(self, exact: bool) -> None:
         return None
 
     @property

@@ -41,8 +41,7 @@ class Task(Protocol):
     def cost(self) -> int: ...
     @property
     def epochs(self) -> int: ...
-    @property
-    def stack_shape(self) -> Hashable | None: ...
+    def stack_shape(self, exact: bool) -> Hashable | None: ...
 
 
 T = TypeVar("T", bound=Task)
@@ -55,7 +54,7 @@ class Workers:
     """Processes that train, started at once so that TensorFlow is there when tasks are planned.
 
     With one worker, and on a GPU, everything runs in this process. A single small network cannot
-    fill a GPU, so tasks that can be one training are one there.
+    fill a GPU, and starts more steps than it does on a CPU, so tasks that can be one training are.
     """
 
     def __init__(
@@ -110,10 +109,8 @@ class Workers:
             ResourceError: a worker process was killed, which is what happens without memory.
         """
         meter = Meter(tasks, self.progress)
-        if self.device == "gpu":
-            groups = grouped(tasks)
-        else:
-            groups = [[task] for task in in_starting_order(tasks, self.count)]
+        groups = grouped(tasks, exact=self.device == "cpu", workers=self.count)
+        groups = in_starting_order(groups, self.count)
         finished = (
             ((group, work(group, meter.report)) for group in groups)
             if self._pool is None
@@ -162,39 +159,46 @@ def start_context(needs_tensorflow: bool) -> Any:
     return multiprocessing.get_context("spawn")
 
 
-def in_starting_order(tasks: Sequence[T], workers: int) -> list[T]:
-    """Return the tasks in the order of a plan in which `workers` end at nearly the same time.
+def in_starting_order(groups: Sequence[list[T]], workers: int) -> list[list[T]]:
+    """Return the groups in the order of a plan in which `workers` end at nearly the same time.
 
-    Whoever is free takes the next one. Longest first, then tasks of the worker that ends last
+    Whoever is free takes the next one. Longest first, then groups of the worker that ends last
     are exchanged for shorter ones of others as long as that helps.
     """
-    shares: list[list[T]] = [[] for _ in range(workers)]
+    shares: list[list[list[T]]] = [[] for _ in range(workers)]
     totals = [(0, number) for number in range(workers)]  # a heap: who ends first
-    for task in sorted(tasks, key=lambda task: -task.cost):
+    for group in sorted(groups, key=lambda group: -cost_of(group)):
         total, number = totals[0]
-        shares[number].append(task)
-        heapq.heapreplace(totals, (total + task.cost, number))
+        shares[number].append(group)
+        heapq.heapreplace(totals, (total + cost_of(group), number))
     while exchange := _find_exchange(shares):
         last, other, i, j = exchange
         last[i], other[j] = other[j], last[i]
     starts = [
-        (start, number, task)
+        (start, number, group)
         for number, share in enumerate(shares)
-        for task, start in zip(
-            share, itertools.accumulate((task.cost for task in share), initial=0), strict=False
+        for group, start in zip(
+            share, itertools.accumulate(map(cost_of, share), initial=0), strict=False
         )
     ]
-    return [task for _, _, task in sorted(starts, key=lambda start: start[:2])]
+    return [group for _, _, group in sorted(starts, key=lambda start: start[:2])]
 
 
-def _find_exchange(shares: list[list[T]]) -> tuple[list[T], list[T], int, int] | None:
-    """Return a task of the share that ends last and a shorter one, with which it ends earlier."""
-    totals = [sum(task.cost for task in share) for share in shares]
+def cost_of(group: Sequence[Task]) -> int:
+    return sum(task.cost for task in group)
+
+
+Share = list[list[T]]
+
+
+def _find_exchange(shares: list[Share[T]]) -> tuple[Share[T], Share[T], int, int] | None:
+    """Return a group of the share that ends last and a shorter one, with which it ends earlier."""
+    totals = [sum(map(cost_of, share)) for share in shares]
     end = max(totals)
     last = shares[totals.index(end)]
-    longs = {task.cost: place for place, task in enumerate(last)}  # one of each cost will do
+    longs = {cost_of(group): place for place, group in enumerate(last)}  # one of a cost will do
     for other, total in zip(shares, totals, strict=True):
-        for short, j in {task.cost: place for place, task in enumerate(other)}.items():
+        for short, j in {cost_of(group): place for place, group in enumerate(other)}.items():
             for long, i in longs.items():
                 if 0 < long - short < end - total:
                     return last, other, i, j

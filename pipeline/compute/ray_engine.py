@@ -79,10 +79,8 @@ class RayWorkers:
             ResourceError: the workers of a task were killed again and again.
             ConfigError: a node cannot do what this machine would, see work_on_node.
         """
-        if self.device == "gpu":
-            groups = grouped(tasks)
-        else:
-            groups = [[task] for task in local.in_starting_order(tasks, self.count)]
+        groups = grouped(tasks, exact=self.device == "cpu", workers=self.count)
+        groups = local.in_starting_order(groups, self.count)
         limit = len(groups) if self.compute.workers == "auto" else self.count
         meter = Meter(tasks, self.progress)
         running: dict[Any, Sequence[T]] = {}

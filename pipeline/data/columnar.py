@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.data.files import check_file
 from pipeline.data.records import Records, check_columns
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short, shown
-from pipeline.frame.scratch import StoredTexts
+from pipeline.frame.scratch import Encoded, StoredTexts
 
 BATCH = 8192  # rows of a table at a time
 
@@ -72,13 +74,35 @@ def records_of_batches(
         for name, values in columns.items():
             column = batch.column(name)
             column = filled(column) if name in optional else column
-            values.extend(_arrow_texts(column, name, path, row))
+            if (part := _encoded(column)) is not None:
+                values.extend_encoded(part)
+            else:
+                values.extend(_arrow_texts(column, name, path, row))
         row += len(batch)
     if not row:
         raise DataError(f"{short(path)}: has no records; name another file")
     names = class_names_of_schema(schema)
     others = [name for name in dict.fromkeys(schema.names) if name not in wanted]
     return Records(path, {**columns}, lambda i: f"{short(path)}: row {i}", names, others)
+
+
+def _encoded(column: Any) -> Encoded | None:
+    """Return a piece of a column of texts as it is; None where they must be looked at."""
+    import pyarrow as pa
+
+    kind = column.type
+    if column.null_count or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return None
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:  # not UTF-8
+        return None
+    wide = column.cast(pa.large_string())
+    _, ends, data = wide.buffers()
+    if not len(wide):  # which need not have any ends
+        return Encoded(b"", np.zeros(1, np.int64))
+    ends = np.frombuffer(ends, np.int64)[wide.offset : wide.offset + len(wide) + 1]
+    return Encoded(memoryview(data or b"")[ends[0] : ends[-1]], ends - ends[0])
 
 
 def _arrow_texts(column: Any, name: str, path: Path, first: int) -> list[str]:

@@ -1,6 +1,7 @@
 """The examples of a dataset, as every source delivers them."""
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,8 +10,10 @@ import pyarrow as pa
 
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import shown
+from pipeline.frame.scratch import each_encoded
 
 SPLITS = ("train", "test")
+TOGETHER = 256  # examples that are hashed at once
 HASH_BYTES = 16  # so that two texts with the same hash are not to be expected in any dataset
 
 
@@ -117,8 +120,8 @@ def group_texts(texts: Iterable[str]) -> np.ndarray:
     What is compared is a hash of each text.
     """
     digests = bytearray()
-    for text in texts:
-        digests += hashlib.blake2b(text.encode(), digest_size=HASH_BYTES).digest()
+    for text in each_encoded(texts):
+        digests += hashlib.sha256(text).digest()[:HASH_BYTES]
     buffers = [None, pa.py_buffer(digests)]
     hashes = pa.Array.from_buffers(pa.binary(HASH_BYTES), len(digests) // HASH_BYTES, buffers)
     groups: np.ndarray = hashes.dictionary_encode().indices.to_numpy()
@@ -146,19 +149,42 @@ def varies(groups: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.bincount(pairs // base, minlength=int(groups.max()) + 1) > 1
 
 
+def count_blank(texts: Iterable[str]) -> int:
+    """Return how many texts are nothing but white space."""
+    count = 0
+    for text in each_encoded(texts):
+        if not text or not _is_visible(text[0]):
+            count += not str(text, "utf-8").strip()
+    return count
+
+
+def _is_visible(byte: int) -> bool:
+    """Return whether a text that begins with this byte is surely more than white space."""
+    return ord(" ") < byte < 0x7F
+
+
 def fingerprint(examples: Examples) -> str:
     """Return "sha256:…" of all ids, splits, class names and texts, in order."""
     digest = hashlib.sha256()
-    named = [[*map(_measured, (split, name))] for split in SPLITS for name in examples.class_names]
-    middles = [b"".join(parts) for parts in named]
+    named = [
+        b"".join(map(_measured, (split.encode(), name.encode())))
+        for split in SPLITS
+        for name in examples.class_names
+    ]
     is_test, num_classes = np.array(examples.splits) == SPLITS[1], len(examples.class_names)
-    places = (is_test * num_classes + examples.labels).tolist()
-    for id_, place, text in zip(examples.ids, places, examples.texts, strict=True):
-        digest.update(_measured(id_) + middles[place] + _measured(text))
+    middles = (named[place] for place in (is_test * num_classes + examples.labels).tolist())
+    ids, texts = map(each_encoded, (examples.ids, examples.texts))
+    rows = zip(ids, middles, texts, strict=True)
+    while some := [*itertools.islice(rows, TOGETHER)]:
+        parts = ((_length(id_), id_, middle, _length(text), text) for id_, middle, text in some)
+        digest.update(b"".join(itertools.chain.from_iterable(parts)))
     return f"sha256:{digest.hexdigest()}"
 
 
-def _measured(part: str) -> bytes:
-    """Return the bytes of a text with their number before them, so that no two lists are alike."""
-    data = part.encode()
-    return len(data).to_bytes(8, "little") + data
+def _measured(part: bytes) -> bytes:
+    """Return a text with the number of its bytes before it, so that no two lists are alike."""
+    return _length(part) + part
+
+
+def _length(part: bytes | memoryview) -> bytes:
+    return len(part).to_bytes(8, "little")

@@ -5,7 +5,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -145,11 +145,10 @@ def _exact_encoding(path: Path, encoding: str) -> str:
         return encoding if file.read(2) in UTF16_MARKS else f"utf-16-{sys.byteorder[0]}e"
 
 
-def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    first = True
-    for line in lines:
-        yield line.removeprefix("\ufeff") if first else line
-        first = False
+def _without_mark(lines: Iterator[str]) -> Iterator[str]:
+    for first in lines:
+        yield first.removeprefix("\ufeff")
+        yield from lines
 
 
 def check_encoding(path: Path, encoding: str) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from pipeline.frame.errors import ResourceError
 
 BUFFER = 1 << 20
+TOGETHER = 64  # texts: few enough to be large, enough to be fast
 _folder: ContextVar[Path | None] = ContextVar("scratch_folder", default=None)
 
 
@@ -73,6 +74,31 @@ class _File:
         return total
 
 
+class Encoded(NamedTuple):
+    """Texts as UTF-8, end to end: text i is data[ends[i]:ends[i + 1]]. ends: int64, from 0."""
+
+    data: bytes | memoryview
+    ends: np.ndarray
+
+
+def each_encoded(texts: Iterable[str]) -> Iterator[memoryview]:
+    """Yield texts as UTF-8, one by one."""
+    for part in encoded(texts, TOGETHER):
+        view = memoryview(part.data)
+        for first, last in itertools.pairwise(part.ends.tolist()):
+            yield view[first:last]
+
+
+def encoded(texts: Iterable[str], size: int) -> Iterator[Encoded]:
+    """Yield `size` texts at a time; what is on disk is not decoded for it."""
+    if isinstance(texts, StoredTexts):
+        yield from texts.encoded(size)
+        return
+    iterator = iter(texts)
+    while part := [text.encode() for text in itertools.islice(iterator, size)]:
+        yield Encoded(b"".join(part), np.cumsum([0, *map(len, part)]))
+
+
 class StoredTexts(Sequence[str]):
     """Texts on disk: in memory is only where each begins, and the last of them.
 
@@ -94,8 +120,21 @@ class StoredTexts(Sequence[str]):
             self._flush()
 
     def extend(self, texts: Iterable[str]) -> None:
-        for text in texts:
-            self.append(text)
+        for part in encoded(texts, TOGETHER):
+            self.extend_encoded(part)
+
+    def extend_encoded(self, part: Encoded) -> None:
+        self._held += part.data
+        self._ends.frombytes((part.ends[1:] + self._ends[-1]).astype(np.int64).tobytes())
+        if len(self._held) >= BUFFER:
+            self._flush()
+
+    def encoded(self, size: int) -> Iterator[Encoded]:
+        """Yield `size` texts at a time, as they are on disk."""
+        self._flush()
+        for first in range(0, len(self), size):
+            ends = np.array(self._ends[first : first + size + 1])
+            yield Encoded(self._bytes(int(ends[0]), int(ends[-1] - ends[0])), ends - ends[0])
 
     def __len__(self) -> int:
         return len(self._ends) - 1

@@ -17,7 +17,11 @@ from pipeline.models.optimizer import FusedAdam
 
 
 class LossIsNaN(ArithmeticError):
-    """Training diverged."""
+    """Training diverged. place: of the network among those trained together."""
+
+    def __init__(self, loss: float, epoch: int, place: int) -> None:
+        super().__init__(f"the loss became {loss} in epoch {epoch}")
+        self.place = place
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
@@ -194,9 +198,9 @@ def fit_replicas(replicas: Sequence[Replica], *, batch_size: int, epochs: range)
                 raise MemoryError(error.message) from None
             if at_each_epoch:
                 state.take_back()
-            for replica, log in zip(replicas, logs, strict=True):
+            for place, (replica, log) in enumerate(zip(replicas, logs, strict=True)):
                 if not np.isfinite(log["loss"]):
-                    raise LossIsNaN(f"the loss became {log['loss']} in epoch {epoch + 1}")
+                    raise LossIsNaN(log["loss"], epoch + 1, place)
                 replica.callbacks.on_epoch_end(epoch, log)
             if all(network.stop_training for network in networks):
                 break

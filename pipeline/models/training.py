@@ -30,6 +30,8 @@ OnEpoch = Callable[[int, float], None]
 ReportEpoch = Callable[[str, int, float], None]  # name of a training, epoch from 1, loss
 
 
+SMALL = 1_000_000  # token ids of a training, up to which several are trained as one on a CPU
+MOST = 5  # of them at once; more gain nothing
 LEAST_SHARE = 0.01  # of a class in an example, below which it is not learned
 
 
@@ -88,19 +90,25 @@ class Training:
     def epochs(self) -> int:
         return count_epochs(self.model)
 
-    @property
-    def stack_shape(self) -> tuple[int, ...] | None:
+    def stack_shape(self, exact: bool) -> tuple[int, ...] | None:
         """Trainings with the same value can be trained as one; None: only alone.
 
         Networks of one shape can, if they have the same number of batches an epoch.
+
+        Args:
+            exact: each shall get the bits it has alone, which those with as many rows do on a
+                CPU. It pays there for few and short texts: starting a step takes longest.
         """
         if not row_of(self.model).fast(self.model):
+            return None
+        if exact and self.rows * load_inputs(self.inputs).shape[1] > SMALL:
             return None
         return (
             vocabulary_size(self.vocabulary, self.inputs),
             len(np.unique(self.labels)),
             self.model.batch_size,
             self.updates,
+            self.rows if exact else 0,
         )
 
     @property
@@ -168,20 +176,24 @@ def plan_training(
 
 
 class Stackable(Protocol):
-    @property
-    def stack_shape(self) -> Hashable | None: ...
+    def stack_shape(self, exact: bool) -> Hashable | None: ...
 
 
 T = TypeVar("T", bound=Stackable)
 
 
-def grouped(tasks: Sequence[T]) -> list[list[T]]:
-    """Return the tasks in groups that can be trained as one."""
+def grouped(tasks: Sequence[T], *, exact: bool, workers: int = 1) -> list[list[T]]:
+    """Return the tasks in groups to be trained as one; exact ones no larger than a fair share.
+
+    Args:
+        exact: see Training.stack_shape. workers: who have a share.
+    """
     groups: dict[Hashable, list[T]] = {}
     for place, task in enumerate(tasks):
-        alone = ("alone", place)
-        groups.setdefault(alone if task.stack_shape is None else task.stack_shape, []).append(task)
-    return list(groups.values())
+        shape = task.stack_shape(exact)
+        groups.setdefault(("alone", place) if shape is None else shape, []).append(task)
+    most = min(MOST, -(-len(tasks) // workers)) if exact else max(1, len(tasks))
+    return [group[i : i + most] for group in groups.values() for i in range(0, len(group), most)]
 
 
 def train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
@@ -208,8 +220,8 @@ def _train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
 
             fit_classifiers(classifiers, [training_set(training) for training in trainings])
     except ArithmeticError as error:
-        names = ", ".join(training.name for training in trainings)
-        raise DataError(f"{names}: {error}; {remedy(trainings[0].model)}") from None
+        failed = trainings[getattr(error, "place", 0)]
+        raise DataError(f"{failed.name}: {error}; {remedy(failed.model)}") from None
     except MemoryError:
         if len(trainings) == 1:
             raise

@@ -140,7 +140,7 @@ def ends(jobs: list[Job], workers: int) -> int:
 def test_the_folds_of_the_experiment_end_together() -> None:
     costs = [333_330] * 3 + [250_000] + [200_000] * 5
     jobs = [Job(number, cost=cost) for number, cost in enumerate(costs)]
-    ordered = in_starting_order(jobs, 2)
+    ordered = [job for (job,) in in_starting_order([[job] for job in jobs], 2)]
     assert sorted(ordered, key=lambda job: job.number) == jobs
     assert ends(ordered, 2) <= 1.01 * sum(costs) / 2 < ends(jobs, 2)
 
@@ -148,7 +148,7 @@ def test_the_folds_of_the_experiment_end_together() -> None:
 @given(st.lists(st.integers(1, 50), max_size=12), st.integers(1, 4))
 def test_no_order_is_worse_than_longest_first(costs: list[int], workers: int) -> None:
     jobs = [Job(number, cost=cost) for number, cost in enumerate(costs)]
-    ordered = in_starting_order(jobs, workers)
+    ordered = [job for (job,) in in_starting_order([[job] for job in jobs], workers)]
     assert sorted(ordered, key=lambda job: job.number) == jobs
     longest_first = sorted(jobs, key=lambda job: -job.cost)
     assert ends(ordered, workers) <= ends(longest_first, workers)
@@ -170,9 +170,20 @@ def test_more_workers_than_the_machine_bears_are_reduced(
 
 
 def test_only_tasks_that_can_be_one_training_are_grouped() -> None:
-    jobs = [Job(0, stack_shape=7), Job(1), Job(2, stack_shape=8), Job(3, stack_shape=7), Job(4)]
-    numbers = [[job.number for job in group] for group in grouped(jobs)]
+    jobs = [Job(0, shape=7), Job(1), Job(2, shape=8), Job(3, shape=7), Job(4)]
+    numbers = [[job.number for job in group] for group in grouped(jobs, exact=False)]
     assert numbers == [[0, 3], [1], [2], [4]]
+
+
+@pytest.mark.parametrize(
+    "workers, sizes", [(1, [5, 5, 5, 5, 4]), (2, [5, 5, 5, 5, 4]), (8, [3] * 8)]
+)
+def test_a_group_is_no_larger_than_the_share_of_a_worker(workers: int, sizes: list[int]) -> None:
+    jobs = [Job(number, shape=1) for number in range(24)]
+    groups = grouped(jobs, exact=True, workers=workers)
+    assert [len(group) for group in groups] == sizes
+    assert [job.number for group in groups for job in group] == list(range(24))
+    assert grouped([], exact=True, workers=workers) == []
 
 
 def test_a_gpu_that_auto_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +206,7 @@ def test_on_a_gpu_one_process_trains_the_groups(monkeypatch: pytest.MonkeyPatch)
         seen.append(len(jobs))
         return [job.number for job in jobs]
 
-    jobs = [Job(number, stack_shape=number % 2) for number in range(5)]
+    jobs = [Job(number, shape=number % 2) for number in range(5)]
     assert {job.number: result for job, result in run(note, jobs, TWO, KeptProgress())} == {
         number: number for number in range(5)
     }

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.frame import scratch
 from pipeline.frame.errors import ResourceError
-from pipeline.frame.scratch import StoredArray, StoredTexts, scratch_in
+from pipeline.frame.scratch import StoredArray, StoredTexts, each_encoded, encoded, scratch_in
 from tests.guard import PATIENCE
 from tests.tiny import ROOT
 
@@ -33,6 +33,19 @@ def test_texts_come_back_in_order_and_one_by_one(
     assert stored == [*TEXTS, "one more"] and stored != TEXTS
     with pytest.raises(IndexError):
         stored[len(stored)]
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_texts_are_had_as_bytes_from_memory_and_from_disk(size: int) -> None:
+    for texts in (TEXTS, StoredTexts(TEXTS)):
+        again, sizes = StoredTexts(["before"]), []
+        for part in encoded(texts, size):
+            again.extend_encoded(part)
+            sizes.append(len(part.ends) - 1)
+        assert again == ["before", *TEXTS]
+        assert sizes == [len(TEXTS[first : first + size]) for first in range(0, len(TEXTS), size)]
+        assert [bytes(text).decode() for text in each_encoded(texts)] == TEXTS
+    assert [*encoded([], size)] == [*encoded(StoredTexts(), size)] == []
 
 
 def test_an_array_is_written_and_read_in_pieces() -> None:

@@ -9,18 +9,18 @@ import tensorflow as tf
 
 from pipeline.models.drawing import made_ahead
 from pipeline.models.fast_step import BlockTrainer, Shape
-from pipeline.models.network import FastText, Replica, fit_replicas
+from pipeline.models.network import FastText, LossIsNaN, Replica, fit_replicas
 from pipeline.models.optimizer import FusedAdam
 
 VOCABULARY, LENGTH, CLASSES = 30, 12, 3
 
 
-def new_network(seed):
+def new_network(seed, *, classes=CLASSES, dim=5):
     network = FastText(
         vocabulary_size=VOCABULARY,
-        num_classes=CLASSES,
+        num_classes=classes,
         sequence_length=LENGTH,
-        embedding_dim=5,
+        embedding_dim=dim,
         dropout=0.2,
         seed=seed,
     )
@@ -28,10 +28,10 @@ def new_network(seed):
     return network
 
 
-def new_data(texts, seed):
+def new_data(texts, seed, classes=CLASSES):
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, VOCABULARY, (texts, LENGTH)).astype(np.uint8)
-    return tokens, rng.integers(0, CLASSES, texts)
+    return tokens, rng.integers(0, classes, texts)
 
 
 def as_replica(network, tokens, labels):
@@ -56,6 +56,30 @@ def test_each_replica_is_trained_as_it_would_be_alone():
         for expected, weight in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_allclose(weight, expected, atol=2e-6)
         assert int(other.optimizer.iterations) == int(one.optimizer.iterations)
+
+
+@pytest.mark.parametrize("classes, dim", [(2, 16), (3, 16), (7, 10), (12, 5), (150, 16)])
+@pytest.mark.parametrize("texts", [95, 96])
+def test_replicas_with_as_many_texts_get_the_bits_they_have_alone(classes, dim, texts):
+    data = [new_data(texts, seed, classes) for seed in range(4)]
+    alone, together = ([new_network(s, classes=classes, dim=dim) for s in range(4)] for _ in "ab")
+    for network, (tokens, labels) in zip(alone, data, strict=True):
+        network.fit(tokens, labels, batch_size=32, epochs=2, verbose=0)
+    replicas = [as_replica(network, *each) for network, each in zip(together, data, strict=True)]
+    fit_replicas(replicas, batch_size=32, epochs=range(2))
+    for one, other in zip(alone, together, strict=True):
+        assert other.history.history == one.history.history
+        for expected, weight in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, expected)
+
+
+def test_of_several_the_one_that_diverges_is_named():
+    networks = [new_network(seed) for seed in range(3)]
+    networks[1].embedding.embeddings.assign(np.full((VOCABULARY + 1, 5), np.inf))
+    replicas = [as_replica(network, *new_data(20, 0)) for network in networks]
+    with pytest.raises(LossIsNaN, match="in epoch 1") as caught:
+        fit_replicas(replicas, batch_size=8, epochs=range(1))
+    assert caught.value.place == 1
 
 
 def test_the_sums_of_a_gpu_are_those_of_a_cpu(monkeypatch):
