@@ -51,15 +51,17 @@ def two_bearable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
 
 
-def run(job: Any, jobs: list[Job], on: Compute, progress: KeptProgress) -> list[Any]:
-    with Workers(on, progress) as workers:
+def run(
+    job: Any, jobs: list[Job], on: Compute, progress: KeptProgress, *, tensorflow: bool = False
+) -> list[Any]:
+    with Workers(on, progress, needs_tensorflow=tensorflow) as workers:
         return list(workers.run(job, jobs))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_gives_its_result(workers: int) -> None:
     progress = KeptProgress()
-    results = run(work, JOBS, compute(workers=workers), progress)
+    results = run(work, JOBS, compute(workers=workers), progress, tensorflow=workers == 2)
     assert {job.number: square for job, (square, _) in results} == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
     pids = {pid for _, (_, pid) in results}
     assert (os.getpid() in pids) == (workers == 1)
@@ -88,7 +90,7 @@ def test_a_killed_worker_is_told_as_what_it_probably_is(way: Work[Job, None]) ->
 
 
 def test_leaving_early_ends_the_workers() -> None:
-    with Workers(TWO, KeptProgress()) as workers:
+    with Workers(TWO, KeptProgress(), needs_tensorflow=False) as workers:
         next(workers.run(work, JOBS))
     assert_no_workers()
 
@@ -207,7 +209,6 @@ def test_on_a_gpu_one_process_trains_the_groups(monkeypatch: pytest.MonkeyPatch)
         return [job.number for job in jobs]
 
     jobs = [Job(number, shape=number % 2) for number in range(5)]
-    assert {job.number: result for job, result in run(note, jobs, TWO, KeptProgress())} == {
-        number: number for number in range(5)
-    }
+    results = run(note, jobs, TWO, KeptProgress(), tensorflow=True)
+    assert {job.number: result for job, result in results} == {n: n for n in range(5)}
     assert seen == [3, 2]

@@ -38,6 +38,9 @@ CUSTOM = {"name": "custom", "function": "own_models:build", "options": {}, "epoc
 # They only tell, though a stage calls them: what is trained first, and the seal of a record.
 ONLY_TELL = {
     ("pipeline.models.training", "Training.cost"),
+    # What an engine trains as one on a CPU gets the bits it has alone: see test_replicas.py.
+    ("pipeline.models.training", "grouped"),
+    ("pipeline.models.training", "Training.stack_shape"),
     ("pipeline.frame.artifacts", "json_bytes"),
 }
 # Of these sections only the kind or the name of a file is read, or where the work is done.
