@@ -304,6 +304,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[..., str]]] = {
     "noise": (("noise",), noise),
     "noise_found": (("noise",), noise_found),
     "detected": (("detect",), detected),
+    "planted": (("planted",), detected),
     "key": (("imdb", "imdb_ensemble"), key),
     "cleaned": (("cleaning",), cleaned),
     "spoken": (("languages",), spoken),

@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from benchmarks.cleaning import read_news
 from benchmarks.coverage import KINDS, SIZES, holds
 from benchmarks.run import OUTPUT as BENCH
+from pipeline.data.sample import generate_reviews
 
 Figures = dict[str, Any]
 Commands = list[list[str]]
@@ -109,11 +110,20 @@ def detect_commands(folder: Path, places: Places) -> Commands:
 
 
 def planted_commands(folder: Path, places: Places) -> Commands:
-    news = read_news(places[Needs.NEWS])
-    path = folder / "ag_news.csv"
-    news.loc[news["split"] == "train", ["text", "label"]].to_csv(path, index=False)
-    where = ["--plant", str(path), "--output", str(folder)]
-    return [["benchmarks.detect", *where, "--no-generated", "--seeds", "1"]]
+    news, sample = read_news(places[Needs.NEWS]), generate_reviews(error_rate=0, seed=1)
+    sets = {
+        "ag_news": news.loc[news["split"] == "train", ["text", "label"]],
+        "sample": pd.DataFrame({"text": sample.texts, "label": sample.true_labels}),
+    }
+    for name, rows in sets.items():
+        rows.to_csv(folder / f"{name}.csv", index=False)
+    return [
+        [
+            *("benchmarks.detect", "--plant", str(folder / f"{name}.csv")),
+            *("--output", str(folder / name), "--no-generated", "--seeds", "1"),
+        ]
+        for name in sets
+    ]
 
 
 def cleaning_commands(folder: Path, places: Places) -> Commands:
@@ -235,6 +245,11 @@ def detect_figures(folder: Path, places: Places) -> Figures:
     }
 
 
+def planted_figures(folder: Path, places: Places) -> Figures:
+    first, second = (detect_figures(folder / name, places) for name in ("ag_news", "sample"))
+    return first | {"sets": first["sets"] + second["sets"]}
+
+
 def bench_figures(folder: Path, places: Places) -> Figures:
     """Return the ratios of the bench, and the median of what each program took and found."""
     bench = _json(BENCH)
@@ -317,7 +332,7 @@ PARTS = {
     "noise": Part((), noise_commands, noise_figures),
     "ag_news": Part((Needs.NEWS,), news_commands, lambda f, _: run_figures(f / "ag_news")),
     "detect": Part((Needs.CHECKED,), detect_commands, detect_figures),
-    "planted": Part((Needs.NEWS,), planted_commands, detect_figures),
+    "planted": Part((Needs.NEWS,), planted_commands, planted_figures),
     "cleaning": Part((Needs.CHECKED, Needs.NEWS), cleaning_commands, file_of("cleaning.json")),
     "languages": Part((), output_of("benchmarks.languages"), languages_figures),
     "bench": Part((), lambda folder, places: [["benchmarks.run"]], bench_figures),

@@ -1,5 +1,6 @@
 """Cross-validation: every example judged by a model of the others, and resumed fold by fold."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from pipeline.frame.run import Run
 from pipeline.frame.stage import RunState
 from pipeline.issues.scores import scores
 from pipeline.models.folds import FoldPlans
-from pipeline.models.training import ReportEpoch, Training, train
+from pipeline.models.training import ReportEpoch, Training, grouped, train
 from tests.tiny import TINY, load_tiny, run_stage
 
 
@@ -43,6 +44,21 @@ def test_every_training_has_its_own_seed_and_the_longest_come_first(tiny_run: Ru
     assert [training.name for training in planned] == names
     assert len({training.path for training in planned}) == 5
     assert [training.cost for training in planned] == [560, 560, 800, 400, 400]
+
+
+def test_small_trainings_of_one_size_are_one_training(
+    tiny_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = plan(tiny_run)
+    groups = [[training.name for training in group] for group in grouped(planned, exact=True)]
+    folds = [[f"{scope} fold {number}" for number in (1, 2)] for scope in ("all", "train")]
+    assert groups == [folds[0], ["baseline"], folds[1]]
+    longer = planned[0].model.model_copy(update={"epochs": planned[0].epochs + 1})
+    other = dataclasses.replace(planned[0], model=longer)
+    assert len(grouped([planned[0], other], exact=True)) == 2
+    monkeypatch.setattr("pipeline.models.training.SMALL", 140 * 60 - 1)
+    assert [len(group) for group in grouped(planned, exact=True)] == [1] * 3 + [2]
+    assert [len(group) for group in grouped(planned, exact=False)] == [2, 1, 2]
 
 
 # --- a finished run ------------------------------------------------------------------------

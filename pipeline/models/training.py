@@ -107,6 +107,7 @@ class Training:
             vocabulary_size(self.vocabulary, self.inputs),
             len(np.unique(self.labels)),
             self.model.batch_size,
+            self.epochs,
             self.updates,
             self.rows if exact else 0,
         )
