@@ -20,8 +20,11 @@ class LossIsNaN(ArithmeticError):
     """Training diverged. place: of the network among those trained together."""
 
     def __init__(self, loss: float, epoch: int, place: int) -> None:
-        super().__init__(f"the loss became {loss} in epoch {epoch}")
-        self.place = place
+        super().__init__(loss, epoch, place)
+        self.loss, self.epoch, self.place = loss, epoch, place
+
+    def __str__(self) -> str:
+        return f"the loss became {self.loss} in epoch {self.epoch}"
 
 
 @keras.saving.register_keras_serializable(package="pipeline")
