@@ -19,7 +19,8 @@ TOO_LITTLE = (
     "can't start new thread",
     "memory allocation",
     "not enough memory",
-    "exception set",  # what C modules say of an allocation that they did not check
+    "exception set",  # what is said of C modules that did not check an allocation
+    "without setting an exception",
 )
 
 

@@ -110,7 +110,7 @@ def test_too_little_address_space_is_a_line(tmp_path: Path, megabytes: int) -> N
     assert "Traceback" not in done.stderr and "bug:" not in done.stderr
     # 1, SIGABRT, SIGSEGV: a library ended the process itself, in its own words or in none
     assert done.returncode in (0, 1, 7, -signal.SIGABRT, -signal.SIGSEGV)
-    words = ("OpenBLAS", "std::bad_alloc")
+    words = ("OpenBLAS", "std::bad_alloc", "BadAlloc")
     assert done.stderr.count("\n") <= 1 or any(each in done.stderr for each in words)
 
 
@@ -132,6 +132,9 @@ def test_errors_of_memory_are_one_kind(
     assert exit_code_of(fail) == 7
     assert capsys.readouterr().err.startswith("error: out of memory; lower ")
     assert not start.is_of_memory(ImportError("No module named 'x'"))
+    assert start.is_of_memory(
+        SystemError("<function f> returned NULL without setting an exception")
+    )
     assert start.is_of_memory(type("ResourceExhaustedError", (Exception,), {})("OOM"))
 
 
