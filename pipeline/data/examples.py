@@ -1,7 +1,6 @@
 """The examples of a dataset, as every source delivers them."""
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +12,6 @@ from pipeline.frame.messages import shown
 from pipeline.frame.scratch import each_encoded
 
 SPLITS = ("train", "test")
-TOGETHER = 256  # examples that are hashed at once
 HASH_BYTES = 16  # so that two texts with the same hash are not to be expected in any dataset
 
 
@@ -174,10 +172,8 @@ def fingerprint(examples: Examples) -> str:
     is_test, num_classes = np.array(examples.splits) == SPLITS[1], len(examples.class_names)
     middles = (named[place] for place in (is_test * num_classes + examples.labels).tolist())
     ids, texts = map(each_encoded, (examples.ids, examples.texts))
-    rows = zip(ids, middles, texts, strict=True)
-    while some := [*itertools.islice(rows, TOGETHER)]:
-        parts = ((_length(id_), id_, middle, _length(text), text) for id_, middle, text in some)
-        digest.update(b"".join(itertools.chain.from_iterable(parts)))
+    for id_, middle, text in zip(ids, middles, texts, strict=True):
+        digest.update(b"".join((_length(id_), id_, middle, _length(text), text)))
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -186,5 +182,5 @@ def _measured(part: bytes) -> bytes:
     return _length(part) + part
 
 
-def _length(part: bytes | memoryview) -> bytes:
+def _length(part: bytes) -> bytes:
     return len(part).to_bytes(8, "little")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pipeline.data.files import decode, open_bytes, open_text
 from pipeline.frame.errors import DataError
 from pipeline.frame.messages import short, shown
-from pipeline.frame.scratch import TOGETHER, StoredTexts
+from pipeline.frame.scratch import StoredTexts
 
 FIELD_LIMIT = 2**31 - 1
 Quoting = Literal["minimal", "none"]
@@ -100,7 +100,6 @@ def read_csv(
         twice = [(i, n) for i in indices for n in range(i + 1, len(names)) if names[n] == names[i]]
         head, lines = line, array("q")
         values = [StoredTexts() for _ in wanted]
-        pending: list[list[str]] = []  # records that are not in `values` yet
         if columns is not None and first != columns:
             numbered = _put_back((line, first), numbered)
         for line, fields in numbered:
@@ -113,24 +112,13 @@ def read_csv(
                         f"{short(path)}:{head}: column {shown(names[index])} occurs twice, with "
                         f"other values in line {line}; rename one of them"
                     )
-            pending.append(fields)
-            if len(pending) == TOGETHER:
-                _store(pending, indices, values)
-        _store(pending, indices, values)
+            for index, column in zip(indices, values, strict=True):
+                column.append(fields[index])
     if not lines:
         raise DataError(f"{short(path)}: has a header and no records; name another file")
     others = [name for name in dict.fromkeys(names) if name not in wanted]
     found = dict(zip(wanted, values, strict=True))
     return Records(path, {**found}, lambda i: f"{short(path)}:{lines[i]}", {}, others)
-
-
-def _store(
-    records: list[list[str]], indices: Sequence[int], columns: Sequence[StoredTexts]
-) -> None:
-    """Move fields of records into columns."""
-    for index, column in zip(indices, columns, strict=True):
-        column.extend(fields[index] for fields in records)
-    records.clear()
 
 
 def _put_back(

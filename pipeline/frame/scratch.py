@@ -19,7 +19,6 @@ import numpy as np
 from pipeline.frame.errors import ResourceError
 
 BUFFER = 1 << 20
-TOGETHER = 64  # texts: few enough to be large, enough to be fast
 _folder: ContextVar[Path | None] = ContextVar("scratch_folder", default=None)
 
 
@@ -81,12 +80,13 @@ class Encoded(NamedTuple):
     ends: np.ndarray
 
 
-def each_encoded(texts: Iterable[str]) -> Iterator[memoryview]:
-    """Yield texts as UTF-8, one by one."""
-    for part in encoded(texts, TOGETHER):
-        view = memoryview(part.data)
-        for first, last in itertools.pairwise(part.ends.tolist()):
-            yield view[first:last]
+def each_encoded(texts: Iterable[str]) -> Iterator[bytes]:
+    """Yield texts as UTF-8, one by one; what is on disk is not decoded for it."""
+    if isinstance(texts, StoredTexts):
+        yield from texts.each_encoded()
+    else:
+        for text in texts:
+            yield text.encode()
 
 
 def encoded(texts: Iterable[str], size: int) -> Iterator[Encoded]:
@@ -120,8 +120,8 @@ class StoredTexts(Sequence[str]):
             self._flush()
 
     def extend(self, texts: Iterable[str]) -> None:
-        for part in encoded(texts, TOGETHER):
-            self.extend_encoded(part)
+        for text in texts:
+            self.append(text)
 
     def extend_encoded(self, part: Encoded) -> None:
         self._held += part.data
@@ -140,13 +140,16 @@ class StoredTexts(Sequence[str]):
         return len(self._ends) - 1
 
     def __iter__(self) -> Iterator[str]:
+        return (text.decode() for text in self.each_encoded())
+
+    def each_encoded(self) -> Iterator[bytes]:
         self._flush()
         held, start = b"", 0  # the bytes from `start` on, read and not given out yet
         first = 0
         for last in itertools.islice(self._ends, 1, None):
             if last - start > len(held):
                 held, start = self._bytes(first, max(BUFFER, last - first)), first
-            yield held[first - start : last - start].decode()
+            yield held[first - start : last - start]
             first = last
 
     @overload
@@ -169,7 +172,8 @@ class StoredTexts(Sequence[str]):
 
     def _bytes(self, at: int, size: int) -> bytes:
         data = bytearray(size)
-        return bytes(data[: self._file.read(at, memoryview(data))])
+        view = memoryview(data)
+        return bytes(view[: self._file.read(at, view)])
 
     def _flush(self) -> None:
         if self._held:

@@ -1,8 +1,8 @@
 """The training step of the fastText-style network, written out by hand.
 
 A whole block of batches is one call of one tf.function. Several networks ("replicas") of one
-shape can be trained as one: a single small network cannot fill a GPU. On a CPU one replica at a
-time, one process each, is as fast.
+shape can be trained as one: a single small network cannot fill a GPU, and of few and short texts a
+CPU starts more steps than it does.
 
 The gradient of the embeddings is summed per token before Adam sees it; see FusedAdam.
 """

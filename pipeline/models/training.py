@@ -105,7 +105,7 @@ class Training:
             return None
         return (
             vocabulary_size(self.vocabulary, self.inputs),
-            len(np.unique(self.labels)),
+            len(np.unique(self.labels[self.kept])),
             self.model.batch_size,
             self.epochs,
             self.updates,
