@@ -53,9 +53,9 @@ def test_small_trainings_of_one_size_are_one_training(
     groups = [[training.name for training in group] for group in grouped(planned, exact=True)]
     folds = [[f"{scope} fold {number}" for number in (1, 2)] for scope in ("all", "train")]
     assert groups == [folds[0], ["baseline"], folds[1]]
-    longer = planned[0].model.model_copy(update={"epochs": planned[0].epochs + 1})
-    other = dataclasses.replace(planned[0], model=longer)
-    assert len(grouped([planned[0], other], exact=True)) == 2
+    for change in ({"epochs": planned[0].epochs + 1}, {"learning_rate": 0.5}):
+        other = dataclasses.replace(planned[0], model=planned[0].model.model_copy(update=change))
+        assert len(grouped([planned[0], other], exact=True)) == 2
     monkeypatch.setattr("pipeline.models.training.SMALL", 140 * 60 - 1)
     assert [len(group) for group in grouped(planned, exact=True)] == [1] * 3 + [2]
     assert [len(group) for group in grouped(planned, exact=False)] == [2, 1, 2]

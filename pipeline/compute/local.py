@@ -54,7 +54,7 @@ class Workers:
     """Processes that train, started at once so that TensorFlow is there when tasks are planned.
 
     With one worker, and on a GPU, everything runs in this process. A single small network cannot
-    fill a GPU, and starts more steps than it does on a CPU, so tasks that can be one training are.
+    fill a GPU, and on a CPU starting its steps takes longest: tasks that can be one training are.
     """
 
     def __init__(

@@ -101,7 +101,7 @@ def _encoded(column: Any) -> Encoded | None:
     _, ends, data = wide.buffers()
     if not len(wide):  # which need not have any ends
         return Encoded(b"", np.zeros(1, np.int64))
-    ends = np.frombuffer(ends, np.int64)[wide.offset : wide.offset + len(wide) + 1]
+    ends = np.frombuffer(ends, np.int64, len(wide) + 1, 8 * wide.offset)
     return Encoded(memoryview(data or b"")[ends[0] : ends[-1]], ends - ends[0])
 
 

@@ -164,23 +164,16 @@ def _is_visible(byte: int) -> bool:
 def fingerprint(examples: Examples) -> str:
     """Return "sha256:…" of all ids, splits, class names and texts, in order."""
     digest = hashlib.sha256()
-    named = [
-        b"".join(map(_measured, (split.encode(), name.encode())))
-        for split in SPLITS
-        for name in examples.class_names
-    ]
+    names = [name.encode() for name in examples.class_names]
+    named = [_measured(split.encode()) + _measured(name) for split in SPLITS for name in names]
     is_test, num_classes = np.array(examples.splits) == SPLITS[1], len(examples.class_names)
     middles = (named[place] for place in (is_test * num_classes + examples.labels).tolist())
     ids, texts = map(each_encoded, (examples.ids, examples.texts))
     for id_, middle, text in zip(ids, middles, texts, strict=True):
-        digest.update(b"".join((_length(id_), id_, middle, _length(text), text)))
+        digest.update(_measured(id_) + middle + _measured(text))
     return f"sha256:{digest.hexdigest()}"
 
 
 def _measured(part: bytes) -> bytes:
     """Return a text with the number of its bytes before it, so that no two lists are alike."""
-    return _length(part) + part
-
-
-def _length(part: bytes) -> bytes:
-    return len(part).to_bytes(8, "little")
+    return len(part).to_bytes(8, "little") + part

@@ -1,8 +1,8 @@
 """The training step of the fastText-style network, written out by hand.
 
 A whole block of batches is one call of one tf.function. Several networks ("replicas") of one
-shape can be trained as one: a single small network cannot fill a GPU, and of few and short texts a
-CPU starts more steps than it does.
+shape can be trained as one: a single small network cannot fill a GPU, and with few and short texts
+starting its steps takes a CPU longest.
 
 The gradient of the embeddings is summed per token before Adam sees it; see FusedAdam.
 """
@@ -143,7 +143,8 @@ class BlockTrainer:
         # GatherV2 of the value, not tf.gather of the variable: after the latter TensorFlow
         # copies the whole table at each update.
         vectors = tf.raw_ops.GatherV2(params=embeddings.read_value(), indices=ids, axis=0) * masks
-        mean = self._per_replica(self._sum_texts(vectors, text_of, tf.size(labels)) * mean_masks)
+        sums = self._sum_texts(vectors, text_of, tf.size(labels)) * mean_masks
+        mean = tf.reshape(sums, [self.shape.replicas, -1, self.shape.embedding_dim])
         logits = tf.reshape(tf.matmul(mean, kernel) + bias, [-1, self.shape.num_classes])
         loss, d_logits = self._cross_entropy(logits, labels)
         d_logits = self._per_replica(d_logits * gains[:, None])
@@ -157,8 +158,7 @@ class BlockTrainer:
         )
         self._update(gradients, learning_rate)
         right = tf.cast(tf.math.in_top_k(labels, logits, 1), tf.float32)
-        sums = (loss * weights, right)
-        return tuple(self._sum_each(self._per_replica(part)) for part in sums)
+        return tuple(self._sum_each(self._per_replica(part)) for part in (loss * weights, right))
 
     def _per_replica(self, values: tf.Tensor) -> tf.Tensor:
         return tf.reshape(values, [self.shape.replicas, -1, *values.shape[1:]])

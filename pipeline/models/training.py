@@ -30,7 +30,7 @@ OnEpoch = Callable[[int, float], None]
 ReportEpoch = Callable[[str, int, float], None]  # name of a training, epoch from 1, loss
 
 
-SMALL = 1_000_000  # token ids of a training, up to which several are trained as one on a CPU
+SMALL = 1_000_000  # token ids and weights of a training that is one with others on a CPU
 MOST = 5  # of them at once; more gain nothing
 LEAST_SHARE = 0.01  # of a class in an example, below which it is not learned
 
@@ -90,10 +90,10 @@ class Training:
     def epochs(self) -> int:
         return count_epochs(self.model)
 
-    def stack_shape(self, exact: bool) -> tuple[int, ...] | None:
+    def stack_shape(self, exact: bool) -> tuple[Hashable, ...] | None:
         """Trainings with the same value can be trained as one; None: only alone.
 
-        Networks of one shape can, if they have the same number of batches an epoch.
+        Networks of one model and shape can, if they have the same number of batches an epoch.
 
         Args:
             exact: each shall get the bits it has alone, which those with as many rows do on a
@@ -101,16 +101,12 @@ class Training:
         """
         if not row_of(self.model).fast(self.model):
             return None
-        if exact and self.rows * load_inputs(self.inputs).shape[1] > SMALL:
+        words = vocabulary_size(self.vocabulary, self.inputs)
+        token_ids = self.rows * load_inputs(self.inputs).shape[1]
+        if exact and max(token_ids, words * self.model.embedding_dim) > SMALL:
             return None
-        return (
-            vocabulary_size(self.vocabulary, self.inputs),
-            len(np.unique(self.labels[self.kept])),
-            self.model.batch_size,
-            self.epochs,
-            self.updates,
-            self.rows if exact else 0,
-        )
+        classes = len(np.unique(self.labels[self.kept]))
+        return (self.model, words, classes, self.updates, self.rows if exact else 0)
 
     @property
     def kept(self) -> np.ndarray:
@@ -200,9 +196,9 @@ def grouped(tasks: Sequence[T], *, exact: bool, workers: int = 1) -> list[list[T
 def train(trainings: Sequence[Training], report: ReportEpoch) -> list[Arrays]:
     """Return, for each training, held_out, pred_probs and training curves.
 
-    Several are trained as one, each as it would be alone; half as many at a time where a GPU has
-    too little memory. For the baseline what it learned comes
-    back, too; of a Keras model also train_vectors and test_vectors, see pipeline.models.vectors.
+    Several are trained as one, each as it would be alone; half as many at a time where there is
+    too little memory. For the baseline what it learned comes back, too; of a Keras model also
+    train_vectors and test_vectors, see pipeline.models.vectors.
 
     Raises:
         DataError: the loss became NaN, or the solver did not converge.
